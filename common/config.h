@@ -1,0 +1,88 @@
+/* config.h - the settings: one row each, one file, one struct.
+ *
+ * The file is JSON with // comments, read by json.h like every request. Each setting is
+ * one row of SETTINGS in config.c: dotted name, type, default, limits, help. Each can be
+ * overridden by an environment variable: limits.body_bytes by REEVE_LIMITS_BODY_BYTES.
+ * Nothing is silently ignored: an unknown key is an error that gives file, line, column
+ * and the nearest known key; so is an unknown REEVE_ variable (except REEVE_CONFIG,
+ * REEVE_SERVER and those in the client's list). */
+#ifndef REEVE_CONFIG_H
+#define REEVE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "common/beneath.h"
+#include "common/err.h"
+#include "common/log.h"
+
+/* Where the intake listens: "unix:PATH" (relative to state_dir) or "ADDRESS:PORT". */
+struct listener {
+	char *address;
+	unsigned mode; /* of the socket file */
+	bool is_unix;
+	char *host; /* without brackets; NULL for a Unix socket */
+	int port;   /* 0: any free one */
+};
+
+struct listeners {
+	struct listener *item;
+	size_t count;
+};
+
+/* A list of words. */
+struct words {
+	char **item;
+	size_t count;
+};
+
+/* Everything that can be set, in force. Field and row share their name. */
+struct config {
+	char *path;	 /* of the file, or NULL when there was none */
+	char *state_dir; /* absolute after config_load */
+	char *log_level_word;
+	enum log_level log_level;
+	struct listeners listeners;
+	struct exec_roots exec_roots;
+	struct words allow_environment; /* names a request may set; "*" any that is not
+					   denied */
+	char *search_path;		/* PATH of jobs */
+	char *working_directory;	/* default one of jobs */
+	int64_t slots;	    /* jobs at once; config_load turns 0 into processors */
+	int64_t timeout_us; /* default timeout_s of a job; 0 = none */
+	int64_t kill_grace_us;
+	int64_t output_bytes;	   /* default limits.output_bytes of a job */
+	int64_t output_fold_bytes; /* outputs up to this go into the database */
+	char *cgroup; /* "auto", "off", or a cgroup v2 directory that is ours */
+	struct {
+		int64_t body_bytes, stdin_bytes, args, argv_bytes, environment_bytes,
+			labels;
+		int64_t header_bytes, target_bytes, connections, connections_per_address;
+		int64_t output_bytes_max;
+	} limits;
+	struct {
+		int64_t threads; /* of the HTTP server; 0 becomes a number fit for the
+				    machine */
+		int64_t header_deadline_us, body_deadline_us, request_deadline_us;
+		int64_t wait_max_us, idempotency_keep_us;
+	} http;
+	int64_t wal_bytes; /* checkpoint when the write-ahead log has grown to this */
+};
+
+/* Reads `path`, or without one $REEVE_CONFIG, or nothing; then the environment; then
+ * checks. On failure everything wrong is in err->text, the first with file, line and
+ * column. */
+int config_load(struct config *ret, const char *path, struct err *err);
+void config_release(struct config *config);
+
+/* The example configuration: every row with its help, default and limits, as JSON with
+ * comments, that config_load reads back to the defaults. docs/reeve.example.json is this.
+ */
+void config_print_example(FILE *out);
+
+/* "<state_dir>/<name>"; the caller frees. */
+char *config_path(const struct config *config, const char *name);
+
+#endif
