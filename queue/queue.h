@@ -134,8 +134,9 @@ struct submission {
 
 struct submitted {
 	char id[JOB_ID_BYTES];
-	bool is_replay; /* an earlier request with this key made it; nothing was written
-			 */
+	int64_t row, submitted_at;
+	bool is_replay; /* an earlier request with this key made it; nothing was
+			   written */
 };
 
 /* [write] Stores one job as queued, with its event. With an idempotency key of this owner
@@ -459,6 +460,9 @@ int queue_verify(struct queue *queue, const char *state_dir, struct verify_resul
 /* integrity_check, foreign_key_check and the state lists. Each finding is one line in
  * `ret`. 0 sound, 1 findings, -1. */
 int queue_check(struct queue *queue, struct buf *ret, struct err *err);
+
+/* The schema that the migrations make, as SQL for people: schema.sql is this text. */
+int queue_schema(struct buf *ret, struct err *err);
 
 /* Copies the live database to `path` (which must not exist) by the online backup API. */
 int queue_backup(struct queue *queue, const char *path, struct err *err);
