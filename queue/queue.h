@@ -134,7 +134,6 @@ struct submission {
 
 struct submitted {
 	char id[JOB_ID_BYTES];
-	int64_t submitted_at; /* as stored, so that the answer needs no second look */
 	int64_t row, submitted_at;
 	bool is_replay; /* an earlier request with this key made it; nothing was
 			   written */
