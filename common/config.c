@@ -1,0 +1,336 @@
+/* config.c - from defaults, file and environment to the configuration in force.
+ *
+ * Everything is read before anything is judged, so that a person sees all mistakes at
+ * once. What a setting is and which there are stands in config_rows.c. */
+#include "common/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "common/config_rows.h"
+#include "common/file.h"
+#include "common/json.h"
+#include "common/mem.h"
+#include "common/text.h"
+
+#define FILE_BYTES_MAX (1024 * 1024)
+/* --- faults --- */
+
+/* "FILE:LINE:COLUMN: ", "VARIABLE: " or "", then the setting's name. */
+static void fault_place(const struct config_reader *reader, const char *path,
+			struct buf *out)
+{
+	int line, column;
+
+	if (reader->variable) {
+		(void)buf_printf(out, "%s: ", reader->variable);
+		return;
+	}
+	if (reader->file) {
+		(void)buf_append_text(out, reader->file);
+		if (!json_locate(reader->text, reader->length, path, &line, &column))
+			(void)buf_printf(out, ":%d:%d", line, column);
+		(void)buf_append_text(out, ": ");
+	}
+	(void)buf_printf(out, "%s: ", path);
+}
+
+/* Adds a finished sentence, as long as it fits and none before it was left out. */
+static void fault_add(struct config_reader *reader, const char *sentence)
+{
+	size_t used = strlen(reader->fault_text);
+	size_t room = sizeof(reader->fault_text) - used - sizeof("; and 1000000 more");
+
+	if (reader->shown == reader->faults && (!used || strlen(sentence) + 2 < room)) {
+		(void)snprintf(reader->fault_text + used, room, "%s%s", used ? "; " : "",
+			       sentence);
+		reader->shown++;
+	}
+	reader->faults++;
+}
+
+void config_fault(struct config_reader *reader, const char *path, const char *format, ...)
+{
+	AUTO_BUF struct buf sentence = BUF_INIT(4096);
+	va_list args;
+
+	fault_place(reader, path, &sentence);
+	va_start(args, format);
+	(void)buf_vprintf(&sentence, format, args);
+	va_end(args);
+	fault_add(reader, buf_text(&sentence));
+}
+
+void config_fault_unknown(struct config_reader *reader, const char *path, const char *key,
+			  const char *const *names, size_t count)
+{
+	const char *nearest = text_nearest(key, names, count);
+
+	if (nearest)
+		config_fault(reader, path, "unknown; did you mean %s?", nearest);
+	else
+		config_fault(reader, path, "unknown");
+}
+
+/* All faults as one error. */
+static int faults_report(const struct config_reader *reader, struct err *err)
+{
+	if (reader->shown < reader->faults)
+		return err_set(err, ERR_INVALID, "%s; and %zu more", reader->fault_text,
+			       reader->faults - reader->shown);
+	return err_set(err, ERR_INVALID, "%s", reader->fault_text);
+}
+
+/* --- rows --- */
+
+static void *setting_field(const struct setting *row, struct config *config)
+{
+	return (char *)config + row->offset;
+}
+
+void setting_read(struct config_reader *reader, const struct setting *row,
+		  const cJSON *value)
+{
+	row->kind->read(reader, row, row->name, value,
+			setting_field(row, reader->config));
+}
+
+static const struct setting *setting_find(const char *name)
+{
+	for (size_t i = 0; i < SETTINGS_COUNT; i++)
+		if (text_equal(SETTINGS[i].name, name))
+			return &SETTINGS[i];
+	return NULL;
+}
+
+/* Does any setting's name start with "<name>."? */
+static bool is_group(const char *name)
+{
+	size_t length = strlen(name);
+
+	for (size_t i = 0; i < SETTINGS_COUNT; i++)
+		if (text_has_prefix(SETTINGS[i].name, name) &&
+		    SETTINGS[i].name[length] == '.')
+			return true;
+	return false;
+}
+
+static void read_defaults(struct config_reader *reader)
+{
+	for (size_t i = 0; i < SETTINGS_COUNT; i++) {
+		const struct setting *row = &SETTINGS[i];
+		struct err err = ERR_INIT;
+		cJSON *value = NULL;
+
+		if (json_parse(row->fallback, strlen(row->fallback), NULL, &value, &err))
+			config_fault(reader, row->name, "default: %s", err.text);
+		else
+			setting_read(reader, row, value);
+		cJSON_Delete(value);
+	}
+}
+
+/* --- the file --- */
+
+/* The row that a key without its group may have meant: "body_bytes". */
+static const char *name_without_group(const char *key)
+{
+	for (size_t i = 0; i < SETTINGS_COUNT; i++) {
+		const char *dot = strrchr(SETTINGS[i].name, '.');
+
+		if (dot && text_equal(dot + 1, key))
+			return SETTINGS[i].name;
+	}
+	return NULL;
+}
+
+static void unknown_setting(struct config_reader *reader, const char *path,
+			    const char *key)
+{
+	const char *names[SETTINGS_MAX], *full = name_without_group(key);
+
+	for (size_t i = 0; i < SETTINGS_COUNT; i++)
+		names[i] = SETTINGS[i].name;
+	if (full)
+		config_fault(reader, path, "unknown; did you mean %s?", full);
+	else if (setting_find(key))
+		config_fault(reader, path, "write it as an object in an object");
+	else
+		config_fault_unknown(reader, path, path, names, SETTINGS_COUNT);
+}
+
+static void read_object(struct config_reader *reader, const cJSON *object,
+			const char *prefix)
+{
+	const cJSON *member;
+
+	cJSON_ArrayForEach(member, object)
+	{
+		AUTO_FREE char *path = mem_printf("%s%s", prefix, member->string);
+		const struct setting *row = setting_find(path);
+
+		if (row && !strchr(member->string, '.')) {
+			setting_read(reader, row, member);
+		} else if (!is_group(path)) {
+			unknown_setting(reader, path, member->string);
+		} else if (!cJSON_IsObject(member)) {
+			config_fault(reader, path, "expected an object");
+		} else {
+			AUTO_FREE char *inner = mem_printf("%s.", path);
+
+			read_object(reader, member, inner);
+		}
+	}
+}
+
+/* The scanner's "line 3, column 5: what" as "FILE:3:5: what". */
+static void fault_syntax(struct config_reader *reader, const char *text)
+{
+	AUTO_FREE char *sentence = NULL;
+	int line = 0, column = 0, skip = 0;
+
+	if (sscanf(text, "line %d, column %d: %n", &line, &column, &skip) == 2)
+		sentence = mem_printf("%s:%d:%d: %s", reader->file, line, column,
+				      text + skip);
+	else
+		sentence = mem_printf("%s: %s", reader->file, text);
+	fault_add(reader, sentence);
+}
+
+/* Reads the file `path`; -1 when it cannot be read at all. */
+static int read_file(struct config_reader *reader, const char *path, struct err *err)
+{
+	static const struct json_rules rules = {.allow_comments = true};
+	AUTO_BUF struct buf content = BUF_INIT(FILE_BYTES_MAX);
+	struct err wrong = ERR_INIT;
+	cJSON *tree = NULL;
+
+	if (file_read(AT_FDCWD, path, &content, err))
+		return err_wrap(err, "configuration");
+	reader->config->path = mem_strdup(path);
+	reader->file = path;
+	reader->text = buf_text(&content);
+	reader->length = content.length;
+	if (json_parse(reader->text, reader->length, &rules, &tree, &wrong))
+		fault_syntax(reader, wrong.text);
+	else if (!cJSON_IsObject(tree))
+		fault_syntax(reader, "line 1, column 1: expected an object");
+	else
+		read_object(reader, tree, "");
+	cJSON_Delete(tree);
+	reader->file = NULL;
+	return 0;
+}
+
+/* --- what follows from the settings --- */
+
+static int64_t processors(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set))
+		return 1;
+	return CPU_COUNT(&set);
+}
+
+/* state_dir made absolute, without slashes at its end. */
+static void make_absolute(struct config_reader *reader)
+{
+	struct config *config = reader->config;
+	size_t length = strlen(config->state_dir);
+	AUTO_FREE char *here = NULL;
+	char *full;
+
+	while (length > 1 && config->state_dir[length - 1] == '/')
+		config->state_dir[--length] = '\0';
+	if (config->state_dir[0] == '/')
+		return;
+	here = getcwd(NULL, 0);
+	if (!here) {
+		config_fault(reader, "state_dir", "no current directory: %s",
+			     strerror(errno));
+		return;
+	}
+	full = mem_printf("%s/%s", text_equal(here, "/") ? "" : here, config->state_dir);
+	free(config->state_dir);
+	config->state_dir = full;
+}
+
+/* A Unix socket's whole path must fit into sockaddr_un. */
+static void check_socket_paths(struct config_reader *reader)
+{
+	const struct listeners *listeners = &reader->config->listeners;
+	const size_t max = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1;
+
+	for (size_t i = 0; i < listeners->count; i++) {
+		AUTO_FREE char *path = NULL;
+
+		if (!listeners->item[i].is_unix)
+			continue;
+		path = config_path(reader->config,
+				   listeners->item[i].address + strlen("unix:"));
+		if (strlen(path) > max)
+			config_fault(reader, "listeners",
+				     "the path %s is longer than %zu bytes, the most "
+				     "that a Unix socket can have",
+				     path, max);
+	}
+}
+
+/* Fills in what is derived and compares settings with each other. */
+static void complete(struct config_reader *reader)
+{
+	struct config *config = reader->config;
+
+	make_absolute(reader);
+	check_socket_paths(reader);
+	(void)log_level_parse(config->log_level_word, &config->log_level);
+	if (!config->slots)
+		config->slots = processors();
+	if (!config->http.threads)
+		config->http.threads = processors() < 2	  ? 2
+				       : processors() > 8 ? 8
+							  : processors();
+	if (config->output_bytes > config->limits.output_bytes_max)
+		config_fault(reader, "limits.output_bytes",
+			     "larger than limits.output_bytes_max");
+}
+
+int config_load(struct config *ret, const char *path, struct err *err)
+{
+	struct config config = {0};
+	struct config_reader reader = {.config = &config};
+
+	if (!path)
+		path = getenv("REEVE_CONFIG");
+	read_defaults(&reader);
+	if (path && read_file(&reader, path, err)) {
+		config_release(&config);
+		return -1;
+	}
+	config_read_environment(&reader);
+	complete(&reader);
+	if (reader.faults) {
+		config_release(&config);
+		return faults_report(&reader, err);
+	}
+	*ret = config;
+	return 0;
+}
+
+void config_release(struct config *config)
+{
+	for (size_t i = 0; i < SETTINGS_COUNT; i++)
+		SETTINGS[i].kind->release(setting_field(&SETTINGS[i], config));
+	free(config->path);
+	*config = (struct config){0};
+}
+
+char *config_path(const struct config *config, const char *name)
+{
+	return file_join(config->state_dir, name);
+}
