@@ -18,6 +18,7 @@
 #include "common/text.h"
 
 #define FILE_BYTES_MAX (1024 * 1024)
+
 /* --- faults --- */
 
 /* "FILE:LINE:COLUMN: ", "VARIABLE: " or "", then the setting's name. */

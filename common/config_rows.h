@@ -39,7 +39,7 @@ struct setting;
 /* How values of one kind are read, let go of and described. */
 struct setting_kind {
 	const char *word;   /* for the example: "list of strings" */
-	const char *unit;   /* numbers: "bytes", "" */
+	const char *unit;   /* numbers: " bytes", "" */
 	int64_t scale;	    /* numbers: field units in one of the file's units */
 	bool is_whole;	    /* numbers: no fractions */
 	bool is_number;	    /* the row's min and max apply */

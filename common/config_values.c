@@ -18,15 +18,16 @@ static void read_number(struct config_reader *reader, const struct setting *row,
 	const struct setting_kind *kind = row->kind;
 	double number = cJSON_IsNumber(value) ? value->valuedouble : NAN;
 
-	if (isnan(number) || (kind->is_whole && floor(number) < number))
-		config_fault(reader, path, "expected a %snumber",
-			     kind->is_whole ? "whole " : "");
+	if (isnan(number))
+		config_fault(reader, path, "expected a number");
 	else if (number < (double)row->min || number > (double)row->max)
-		config_fault(reader, path, "too %s: expected %lld to %lld %s",
+		config_fault(reader, path, "too %s: expected %lld to %lld%s",
 			     number < (double)row->min ? "small" : "large",
 			     (long long)row->min, (long long)row->max, kind->unit);
-	else
-		*(int64_t *)field = llround(number * (double)kind->scale);
+	else if (kind->is_whole && number > (double)(int64_t)number)
+		config_fault(reader, path, "expected a whole number");
+	else /* no limit is below 0, so this rounds to the nearest */
+		*(int64_t *)field = (int64_t)(number * (double)kind->scale + 0.5);
 }
 
 static void release_number(void *field)
@@ -304,9 +305,9 @@ static void read_listeners(struct config_reader *reader, const struct setting *r
 /* clang-format off */
 const struct setting_kind KIND_INTEGER = {.word = "integer", .unit = "", .is_number = true, .is_whole = true,
 	.scale = 1, .read = read_number, .release = release_number};
-const struct setting_kind KIND_BYTES = {.word = "bytes", .unit = "bytes", .is_number = true, .is_whole = true,
+const struct setting_kind KIND_BYTES = {.word = "bytes", .unit = " bytes", .is_number = true, .is_whole = true,
 	.scale = 1, .read = read_number, .release = release_number};
-const struct setting_kind KIND_DURATION = {.word = "seconds", .unit = "seconds", .is_number = true,
+const struct setting_kind KIND_DURATION = {.word = "seconds", .unit = " seconds", .is_number = true,
 	.scale = US_PER_S, .read = read_number, .release = release_number};
 const struct setting_kind KIND_TEXT = {.word = "string", .is_text = true,
 	.read = read_text, .release = release_text};

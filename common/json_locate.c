@@ -57,46 +57,55 @@ static bool key_is(const struct json_lex *lex, const char *name, size_t length)
 	       key[length] == '"';
 }
 
-/* Moves to member `name` of the object, or element `name` of the array, that is next:
- * lex->at is then its start, in an object that of the key. */
-static bool find_child(struct json_lex *lex, const char *name, size_t length)
+/* From the start of a key to the value. */
+static void enter_member(struct json_lex *lex)
 {
-	bool is_object = json_lex_take(lex, '{');
-	size_t index = 0;
-
-	if (!is_object && !json_lex_take(lex, '['))
-		return false;
-	for (;; index++) {
-		char number[24];
-
-		json_lex_blanks(lex);
-		if (is_one_of(json_lex_peek(lex), "]}"))
-			return false;
-		(void)snprintf(number, sizeof(number), "%zu", index);
-		if (is_object ? key_is(lex, name, length)
-			      : strlen(number) == length &&
-					memcmp(number, name, length) == 0)
-			return true;
-		if (is_object) {
-			pass_string(lex);
-			json_lex_blanks(lex);
-			(void)json_lex_take(lex, ':');
-		}
-		pass_value(lex);
-		json_lex_blanks(lex);
-		(void)json_lex_take(lex, ',');
-	}
-}
-
-/* From the start of a member to its value. */
-static void enter_child(struct json_lex *lex, bool is_member)
-{
-	if (!is_member)
-		return;
 	pass_string(lex);
 	json_lex_blanks(lex);
 	(void)json_lex_take(lex, ':');
 	json_lex_blanks(lex);
+}
+
+/* How much of `path` the child that is next answers to: all of it, or `part` bytes up to
+ * the first dot, or 0. `index` is its place in an array, or -1 in an object. */
+static size_t child_matches(const struct json_lex *lex, const char *path, size_t part,
+			    int index)
+{
+	char number[16];
+
+	if (index < 0 && key_is(lex, path, strlen(path)))
+		return strlen(path); /* a key with a dot in it */
+	if (index < 0)
+		return key_is(lex, path, part) ? part : 0;
+	(void)snprintf(number, sizeof(number), "%d", index);
+	return strlen(number) == part && memcmp(number, path, part) == 0 ? part : 0;
+}
+
+/* Moves to the first child of the object or array that is next which `path` starts with:
+ * lex->at is then its start, in an object that of the key. The bytes of the path that it
+ * answers to, or 0. */
+static size_t find_child(struct json_lex *lex, const char *path)
+{
+	size_t part = strcspn(path, "."), matches;
+	int index = json_lex_take(lex, '{') ? -1 : 0;
+
+	if (index == 0 && !json_lex_take(lex, '['))
+		return 0;
+	for (;;) {
+		json_lex_blanks(lex);
+		if (is_one_of(json_lex_peek(lex), "]}"))
+			return 0;
+		matches = child_matches(lex, path, part, index);
+		if (matches)
+			return matches;
+		if (index < 0)
+			enter_member(lex);
+		else
+			index++;
+		pass_value(lex);
+		json_lex_blanks(lex);
+		(void)json_lex_take(lex, ',');
+	}
 }
 
 int json_locate(const char *text, size_t length, const char *path, int *ret_line,
@@ -108,15 +117,16 @@ int json_locate(const char *text, size_t length, const char *path, int *ret_line
 	json_lex_init(&lex, text, length, true);
 	json_lex_blanks(&lex);
 	for (;;) {
-		size_t part = strcspn(path, ".");
 		bool is_member = json_lex_peek(&lex) == '{';
+		size_t matches = find_child(&lex, path);
 
-		if (!find_child(&lex, path, part))
+		if (!matches)
 			return -1;
-		if (!path[part])
+		path += matches;
+		if (!*path++)
 			break;
-		path += part + 1;
-		enter_child(&lex, is_member);
+		if (is_member)
+			enter_member(&lex);
 	}
 	for (size_t i = 0; i < lex.at; i++) {
 		column = text[i] == '\n' ? 1 : column + 1;
