@@ -114,6 +114,7 @@ system: all helpers
 check: all $(UNIT) $(HELPERS)
 	scripts/run-tests --all $(B)
 -include tests/extra.mk
+-include bench/bench.mk
 
 # --- habits ---------------------------------------------------------------------------------
 

@@ -1,0 +1,102 @@
+/* limit_http.c - how many answers a second libmicrohttpd gives when there is nothing to
+ * do.
+ *
+ *   limit_http SOCKET THREADS
+ *
+ * Takes a body, forgets it, and answers 201 with constant bytes of the size of a job's
+ * description, on a Unix socket, in the mode that the intake uses (epoll, a pool of
+ * threads). Ends when stdin does. */
+#include <microhttpd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "bench/tools.h"
+
+/* As long as what the intake answers to a submission. */
+static char answer[] = "{\"id\": \"0193f2c4-5a00-7abc-8def-0123456789ab\", \"state\": "
+		       "\"queued\", \"reason\": null, "
+		       "\"name\": null, \"command\": [\"/usr/bin/true\"], \"queue\": "
+		       "\"default\", \"priority\": 0, "
+		       "\"labels\": {}, \"owner\": \"uid:1000\", \"submitted_at\": "
+		       "\"2026-01-01T00:00:00.000000Z\", "
+		       "\"started_at\": null, \"finished_at\": null, \"attempt\": 0, "
+		       "\"max_attempts\": 1, "
+		       "\"exit_code\": null, \"signal\": null, \"timeout_s\": null, "
+		       "\"process\": null, \"output\": "
+		       "{\"stdout_bytes\": 0, \"stderr_bytes\": 0, \"dropped_bytes\": 0, "
+		       "\"stored\": null}, "
+		       "\"version\": 1}\n";
+
+static enum MHD_Result handle(void *cls, struct MHD_Connection *connection,
+			      const char *url, const char *method, const char *version,
+			      const char *data, size_t *data_bytes, void **state)
+{
+	static char seen;
+	(void)url, (void)method, (void)version, (void)data;
+	if (!*state) {
+		*state = &seen;
+		return MHD_YES;
+	}
+	if (*data_bytes) {
+		*data_bytes = 0;
+		return MHD_YES;
+	}
+	struct MHD_Response *const response = cls;
+	return MHD_queue_response(connection, 201, response);
+}
+
+static int listen_unix(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	const int length =
+		snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+	if (length < 0 || (size_t)length >= sizeof address.sun_path) {
+		fprintf(stderr, "limit_http: the socket's path is too long\n");
+		exit(2);
+	}
+	unlink(path);
+	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof address) < 0 ||
+	    listen(fd, 1024) < 0)
+		die(path);
+	return fd;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 3) {
+		fprintf(stderr, "usage: limit_http SOCKET THREADS\n");
+		return 2;
+	}
+	const unsigned threads = (unsigned)number(argv[2], "THREADS", 1, 1024);
+	struct MHD_Response *const response = MHD_create_response_from_buffer(
+		strlen(answer), answer, MHD_RESPMEM_PERSISTENT);
+	if (!response ||
+	    MHD_add_response_header(response, "Content-Type", "application/json") ==
+		    MHD_NO ||
+	    MHD_add_response_header(response, "Location",
+				    "/v1/jobs/0193f2c4-5a00-7abc-8def-0123456789ab") ==
+		    MHD_NO)
+		die("response");
+	/* One thread is asked for without a pool, as libmicrohttpd wants it. */
+	struct MHD_Daemon *const daemon = MHD_start_daemon(
+		MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, handle, response,
+		MHD_OPTION_LISTEN_SOCKET, listen_unix(argv[1]),
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned)2048,
+		threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, threads,
+		MHD_OPTION_END);
+	if (!daemon)
+		die("MHD_start_daemon");
+	puts("ready");
+	fflush(stdout);
+	char byte;
+	while (read(STDIN_FILENO, &byte, 1) > 0)
+		;
+	MHD_stop_daemon(daemon);
+	MHD_destroy_response(response);
+	return 0;
+}
