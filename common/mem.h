@@ -28,7 +28,7 @@ char *mem_printf(const char *format, ...)
 	__attribute__((format(printf, 1, 2), returns_nonnull));
 
 /* For cleanup attributes: `AUTO_FREE char *text = ...;`, `AUTO_CLOSE int fd = ...;` */
-void mem_auto_free(void *pointer_to_pointer);
+void mem_auto_free(const void *pointer_to_pointer);
 void mem_auto_close(const int *fd);
 #define AUTO_FREE __attribute__((cleanup(mem_auto_free)))
 #define AUTO_CLOSE __attribute__((cleanup(mem_auto_close)))

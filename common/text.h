@@ -26,6 +26,10 @@ int text_parse_duration_us(const char *text, int64_t *ret_us);
  * On false `*ret_bad`, when not NULL, is the offset of the first bad byte. */
 bool text_is_utf8(const char *text, size_t length, size_t *ret_bad);
 
+/* How much of the first `length` bytes ends with a whole character: `length`, or up to
+ * three less when the cut fell into one. For shortening text that stays UTF-8. */
+size_t text_whole_utf8(const char *text, size_t length);
+
 /* Contains a control character (below 0x20, or 0x7f)? */
 bool text_has_control(const char *text, size_t length);
 
