@@ -218,10 +218,10 @@ class UnixConnection(http.client.HTTPConnection):
 class Reeve:
     """One service. Change `config` before the start; `start()` starts both daemons."""
 
-    def __init__(self, bin_dir=BIN):
+    def __init__(self, bin_dir=BIN, parent="/tmp"):
         self.bin = bin_dir
         self.tests = TESTS
-        self.base = tempfile.mkdtemp(prefix="rv-", dir="/tmp")
+        self.base = tempfile.mkdtemp(prefix="rv-", dir=parent)
         self.mark = os.path.basename(self.base)
         self.state_dir = os.path.join(self.base, "s")
         self.config_path = os.path.join(self.base, "reeve.json")
