@@ -4,9 +4,24 @@
 -- Rows are written by `reeve-httpapi` and `reeve-worker` under the writers' lock
 -- (reeve.db.writers); anybody may read, also with the sqlite3 shell, best through the views.
 
--- The closed list of states a job can be in. queue/state.c holds the same list; a test
--- compares the two.
+-- (Comments stand inside the CREATE statements where they can: SQLite keeps those, so `.schema`
+-- in the sqlite3 shell explains itself.)
+
+-- REVE: `file reeve.db` and every program of ours know the file by it.
+PRAGMA application_id = 0x52455645;
+PRAGMA user_version = 1;
+
+CREATE TABLE schema_migrations (
+    -- Which migrations made this file, and by which program.
+    version    INTEGER PRIMARY KEY,
+    name       TEXT NOT NULL,
+    program    TEXT NOT NULL,             -- version of Reeve that ran it
+    applied_at INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE job_states (
+    -- The closed list of states a job can be in. queue/state.c holds the same list; a test
+    -- compares the two.
     state    TEXT PRIMARY KEY,            -- the word
     is_final INTEGER NOT NULL,            -- 1: a job never leaves it
     meaning  TEXT NOT NULL                -- for people
@@ -22,8 +37,8 @@ INSERT INTO job_states (state, is_final, meaning) VALUES
     ('skipped',   1, 'a dependency can never be met'),
     ('lost',      1, 'how it ended cannot be known');
 
--- The closed list of moves. Everything else is refused by the trigger jobs_move.
 CREATE TABLE job_moves (
+    -- The closed list of moves. Everything else is refused by the trigger jobs_move.
     from_state TEXT NOT NULL REFERENCES job_states (state),
     to_state   TEXT NOT NULL REFERENCES job_states (state),
     meaning    TEXT NOT NULL,             -- for people
@@ -46,20 +61,20 @@ INSERT INTO job_moves (from_state, to_state, meaning) VALUES
     ('running', 'cancelled', 'stopped because somebody asked'),
     ('running', 'lost',      'how the attempt ended cannot be known');
 
--- One request to run one command.
 CREATE TABLE jobs (
+    -- One request to run one command.
     id                INTEGER PRIMARY KEY AUTOINCREMENT, -- inside; never shown
     uuid              BLOB NOT NULL UNIQUE CHECK (length(uuid) = 16), -- outside; UUIDv7 (RFC 9562)
-    owner             TEXT NOT NULL,      -- principal that submitted it: uid:1000, token:ci
+    owner             TEXT NOT NULL CHECK (owner <> ''), -- principal that submitted it: uid:1000, token:ci
     state             TEXT NOT NULL DEFAULT 'queued' REFERENCES job_states (state),
     reason            TEXT,               -- why it is in that state: exit, timeout, dependency
     name              TEXT,               -- the submitter's words
     queue             TEXT NOT NULL DEFAULT 'default',
     priority          INTEGER NOT NULL DEFAULT 0 CHECK (priority BETWEEN -100 AND 100),
-    command           TEXT NOT NULL CHECK (json_type(command) = 'array'), -- argv, JSON; [0] is absolute
-    environment       TEXT,               -- what the request set, JSON object
+    command           TEXT NOT NULL CHECK (command GLOB '[[]*]'), -- argv, JSON; [0] is absolute
+    environment       TEXT CHECK (environment GLOB '{*}'), -- what the request set
     working_directory TEXT,               -- NULL: the configured default
-    labels            TEXT,               -- JSON object of strings
+    labels            TEXT CHECK (labels GLOB '{*}'), -- JSON object of strings
     stdin_bytes       INTEGER,            -- of its row in job_stdin; NULL: /dev/null
     timeout_us        INTEGER CHECK (timeout_us > 0),    -- of one attempt; NULL: none
     kill_grace_us     INTEGER,            -- between SIGTERM and SIGKILL; NULL: the default
@@ -82,11 +97,12 @@ CREATE TABLE jobs (
 
 -- Claiming reads only this one: its size is the number of queued jobs, not of all jobs.
 CREATE INDEX jobs_queued ON jobs (priority DESC, id) WHERE state = 'queued';
--- Jobs that should stop but have not yet.
-CREATE INDEX jobs_stopping ON jobs (id) WHERE state = 'running' AND stop_reason IS NOT NULL;
--- Lists by owner and by state, newest first.
+-- Running jobs that somebody asked to stop.
+CREATE INDEX jobs_stopping ON jobs (id) WHERE state = 'running' AND stop_by IS NOT NULL;
+-- Lists by owner, by state and by both, newest first.
 CREATE INDEX jobs_by_owner ON jobs (owner, id);
 CREATE INDEX jobs_by_state ON jobs (state, id);
+CREATE INDEX jobs_by_owner_state ON jobs (owner, state, id);
 
 -- A life cycle cannot be broken, not even from the sqlite3 shell.
 CREATE TRIGGER jobs_move BEFORE UPDATE OF state ON jobs
@@ -102,14 +118,14 @@ BEGIN
     SELECT RAISE(ABORT, 'a job is born waiting or queued');
 END;
 
--- The bytes given to a job as its standard input.
 CREATE TABLE job_stdin (
+    -- The bytes given to a job as its standard input.
     job_id  INTEGER PRIMARY KEY REFERENCES jobs (id),
     content BLOB NOT NULL
 ) STRICT;
 
--- One supervisor's life, from its start to its end. A row with a higher epoch supersedes.
 CREATE TABLE workers (
+    -- One supervisor's life, from its start to its end. A row with a higher epoch supersedes.
     epoch        INTEGER PRIMARY KEY AUTOINCREMENT,
     pid          INTEGER NOT NULL,
     host         TEXT NOT NULL,
@@ -122,8 +138,8 @@ CREATE TABLE workers (
     stopped_at   INTEGER                  -- NULL: alive, or killed
 ) STRICT;
 
--- One execution of a job. Committed before any process of it exists.
 CREATE TABLE attempts (
+    -- One execution of a job. Committed before any process of it exists.
     job_id         INTEGER NOT NULL REFERENCES jobs (id),
     number         INTEGER NOT NULL CHECK (number > 0), -- 1, 2, ...
     state          TEXT NOT NULL CHECK (state IN ('starting', 'running', 'ended', 'lost')),
@@ -148,8 +164,8 @@ CREATE TABLE attempts (
 
 CREATE INDEX attempts_live ON attempts (job_id, number) WHERE ended_at IS NULL;
 
--- What an attempt wrote. No row: it wrote nothing (or has not ended).
 CREATE TABLE output (
+    -- What an attempt wrote. No row: it wrote nothing (or has not ended).
     job_id        INTEGER NOT NULL,
     attempt       INTEGER NOT NULL,
     stored        TEXT NOT NULL CHECK (stored IN ('row', 'file', 'removed')),
@@ -164,9 +180,9 @@ CREATE TABLE output (
     FOREIGN KEY (job_id, attempt) REFERENCES attempts (job_id, number)
 ) STRICT;
 
--- Everything that happened, in the transaction that made it happen. Append-only, and each row's
--- hash covers the row before: `reeve db verify` finds the first one that was changed.
 CREATE TABLE events (
+    -- Everything that happened, in the transaction that made it happen. Append-only, and each row's
+    -- hash covers the row before: `reeve db verify` finds the first one that was changed.
     id        INTEGER PRIMARY KEY AUTOINCREMENT,
     at        INTEGER NOT NULL,
     job_id    INTEGER,                    -- NULL: about the service
@@ -189,8 +205,8 @@ BEGIN
     SELECT RAISE(ABORT, 'events are append-only');
 END;
 
--- Answers that a repeated request with the same Idempotency-Key gets again.
 CREATE TABLE idempotency (
+    -- Answers that a repeated request with the same Idempotency-Key gets again.
     principal  TEXT NOT NULL,
     key        TEXT NOT NULL,
     body_hash  BLOB NOT NULL,             -- SHA-256 of method, path and body

@@ -92,6 +92,10 @@ enum queue_mode {
  * ERR_OUT_OF_SPACE, ERR_UNAVAILABLE. */
 int queue_open(struct queue **ret, const char *state_dir, enum queue_mode mode,
 	       struct err *err);
+
+/* Opens the database file at `path`, whatever its name (a backup), for reading. */
+int queue_open_file(struct queue **ret, const char *path, struct err *err);
+
 void queue_close(struct queue *queue);
 
 int queue_begin(struct queue *queue, struct err *err);

@@ -1,0 +1,235 @@
+/* job.c - reading jobs: one, the newest, a page of them.
+ *
+ * Every question finds ids through an index, with the viewer's rights in the statement;
+ * then the one statement JOB_ROW fetches the rows. So a column is added in one place. */
+#include "queue/db.h"
+
+/* how many jobs may share a prefix before more characters are asked for */
+#define PREFIX_LOOK_MAX 1000
+
+#define AT(member) .offset = offsetof(struct job, member)
+
+/* clang-format off */
+static const struct field JOB_FIELDS[] = {
+	{FIELD_INT64,  AT(row)},
+	{FIELD_UUID,   AT(id)},
+	{FIELD_TEXT,   AT(owner)},
+	{FIELD_STATE,  AT(state)},
+	{FIELD_TEXT,   AT(reason)},
+	{FIELD_TEXT,   AT(name)},
+	{FIELD_TEXT,   AT(queue)},
+	{FIELD_INT,    AT(priority)},
+	{FIELD_TEXT,   AT(command)},
+	{FIELD_TEXT,   AT(environment)},
+	{FIELD_TEXT,   AT(working_directory)},
+	{FIELD_TEXT,   AT(labels)},
+	{FIELD_INT64,  AT(timeout_us)},
+	{FIELD_INT64,  AT(kill_grace_us), .if_null = -1},
+	{FIELD_INT64,  AT(output_bytes_max), .if_null = -1},
+	{FIELD_POLICY, AT(output_policy)},
+	{FIELD_TEXT,   AT(traceparent)},
+	{FIELD_INT64,  AT(submitted_at)},
+	{FIELD_INT64,  AT(started_at)},
+	{FIELD_INT64,  AT(finished_at)},
+	{FIELD_INT,    AT(attempt)},
+	{FIELD_FLAG,   AT(exit_code), .flag = offsetof(struct job, has_exit_code)},
+	{FIELD_FLAG,   AT(signal), .flag = offsetof(struct job, has_signal)},
+	{FIELD_STOP,   AT(stop_reason)},
+	{FIELD_TEXT,   AT(stop_by)},
+	{FIELD_TEXT,   AT(stop_text)},
+	{FIELD_INT64,  AT(version)},
+};
+/* clang-format on */
+#undef AT
+
+void job_release(struct job *job)
+{
+	fields_release(JOB_FIELDS, ARRAY_SIZE(JOB_FIELDS), job, sizeof *job);
+}
+
+int job_load(struct queue *queue, int64_t row, struct job *ret, struct err *err)
+{
+	sqlite3_stmt *stmt;
+	if (db_start(queue, STATEMENT_JOB_ROW, BINDS(as_int(row)), &stmt, err) != 0)
+		return -1;
+	const int found = db_step(queue, stmt, err);
+	if (found == 1) {
+		memset(ret, 0, sizeof *ret);
+		fields_fill(stmt, JOB_FIELDS, ARRAY_SIZE(JOB_FIELDS), ret);
+	}
+	db_end(stmt);
+	return found;
+}
+
+/* The owner whose jobs are seen; NULL for all. */
+static struct bind owner_of(const struct viewer *viewer)
+{
+	return as_text(viewer->sees_all ? NULL : viewer->principal);
+}
+
+static int prefix_find(struct queue *queue, const struct viewer *viewer,
+		       const uint8_t low[DB_UUID_BYTES],
+		       const uint8_t high[DB_UUID_BYTES], int64_t *ret_row,
+		       struct err *err)
+{
+	sqlite3_stmt *stmt;
+	int64_t row = 0;
+	int seen = 0, matches = 0, more;
+	if (db_start(queue, STATEMENT_JOB_FIND_RANGE,
+		     BINDS(as_blob(low, DB_UUID_BYTES), as_blob(high, DB_UUID_BYTES),
+			   owner_of(viewer), as_int(PREFIX_LOOK_MAX)),
+		     &stmt, err) != 0)
+		return -1;
+	while (matches < 2 && (more = db_step(queue, stmt, err)) == 1) {
+		seen++;
+		if (!sqlite3_column_int(stmt, 1))
+			continue;
+		matches++;
+		row = sqlite3_column_int64(stmt, 0);
+	}
+	db_end(stmt);
+	if (matches < 2 && more < 0)
+		return -1;
+	if (matches > 1 || seen == PREFIX_LOOK_MAX)
+		return err_set(err, ERR_CONFLICT,
+			       "several jobs begin so; give more characters");
+	if (matches == 1)
+		*ret_row = row;
+	return matches;
+}
+
+int job_find(struct queue *queue, const struct viewer *viewer, const char *id,
+	     int64_t *ret_row, struct err *err)
+{
+	uint8_t low[DB_UUID_BYTES], high[DB_UUID_BYTES];
+	if (id_range(id, low, high) != 1)
+		return 0;
+	if (memcmp(low, high, sizeof low) != 0)
+		return prefix_find(queue, viewer, low, high, ret_row, err);
+	return db_ask(queue, STATEMENT_JOB_FIND,
+		      BINDS(as_blob(low, sizeof low), owner_of(viewer)), ret_row, err);
+}
+
+int queue_job_get(struct queue *queue, const struct viewer *viewer, const char *id,
+		  struct job *ret, struct err *err)
+{
+	int64_t row;
+	const int found = job_find(queue, viewer, id, &row, err);
+	return found == 1 ? job_load(queue, row, ret, err) : found;
+}
+
+int queue_job_last(struct queue *queue, const struct viewer *viewer, struct job *ret,
+		   struct err *err)
+{
+	int64_t row;
+	const int found = db_ask(queue, STATEMENT_JOB_LAST,
+				 BINDS(as_text(viewer->principal)), &row, err);
+	return found == 1 ? job_load(queue, row, ret, err) : found;
+}
+
+int queue_job_as_submitted(struct queue *queue, const char *id, struct job *ret,
+			   struct err *err)
+{
+	const struct viewer everybody = {.principal = "", .sees_all = true};
+	struct job job;
+	const int found = queue_job_get(queue, &everybody, id, &job, err);
+	if (found != 1)
+		return found;
+	free(job.reason);
+	free(job.stop_by);
+	free(job.stop_text);
+	job.reason = job.stop_by = job.stop_text = NULL;
+	job.state = JOB_QUEUED;
+	job.stop_reason = STOP_NONE;
+	job.started_at = job.finished_at = 0;
+	job.attempt = job.exit_code = job.signal = 0;
+	job.has_exit_code = job.has_signal = false;
+	job.version = 1;
+	*ret = job;
+	return 1;
+}
+
+/* Which of the four list statements serves this filter, and whose jobs it shows. */
+static enum statement list_statement(const struct job_filter *filter, const char *owner)
+{
+	if (owner == NULL)
+		return filter->state == JOB_STATE_NONE ? STATEMENT_JOB_LIST_ALL
+						       : STATEMENT_JOB_LIST_STATE;
+	return filter->state == JOB_STATE_NONE ? STATEMENT_JOB_LIST_OWNER
+					       : STATEMENT_JOB_LIST_OWNER_STATE;
+}
+
+/* Fills `rows` with up to limit + 1 ids: the one too many says that there is a next page.
+ * The count, or -1. */
+static int list_rows(struct queue *queue, const struct job_filter *filter,
+		     const char *owner, int limit, int64_t *rows, struct err *err)
+{
+	sqlite3_stmt *stmt;
+	const bool has_state = filter->state != JOB_STATE_NONE;
+	const struct bind binds[] = {
+		as_int(filter->before_row > 0 ? filter->before_row : INT64_MAX),
+		as_int(limit + 1),
+		as_text(owner),
+		as_text(has_state ? job_state_word(filter->state) : NULL),
+	};
+	const size_t count = has_state ? 4 : owner != NULL ? 3 : 2;
+	if (db_start(queue, list_statement(filter, owner), binds, count, &stmt, err) != 0)
+		return -1;
+	int n = 0, more;
+	while ((more = db_step(queue, stmt, err)) == 1)
+		rows[n++] = sqlite3_column_int64(stmt, 0);
+	db_end(stmt);
+	return more < 0 ? -1 : n;
+}
+
+static int list_fill(struct queue *queue, const struct job_filter *filter,
+		     const char *owner, int limit, struct job_list *ret, struct err *err)
+{
+	int64_t rows[JOB_LIST_MAX + 1];
+	const int n = list_rows(queue, filter, owner, limit, rows, err);
+	if (n < 0)
+		return -1;
+	const int shown = n < limit ? n : limit;
+	ret->item = mem_array((size_t)shown + 1, sizeof *ret->item);
+	ret->next_before_row = n > limit ? rows[limit - 1] : 0;
+	for (int i = 0; i < shown; i++) {
+		const int found = job_load(queue, rows[i], &ret->item[ret->count], err);
+		if (found < 0)
+			return -1;
+		ret->count += (size_t)found;
+	}
+	return 0;
+}
+
+int queue_job_list(struct queue *queue, const struct viewer *viewer,
+		   const struct job_filter *filter, struct job_list *ret, struct err *err)
+{
+	const char *owner = viewer->sees_all ? filter->owner : viewer->principal;
+	struct job_list list = {.item = NULL};
+	bool is_own;
+	int limit = filter->limit < 1 ? 1 : filter->limit;
+	limit = limit > JOB_LIST_MAX ? JOB_LIST_MAX : limit;
+	if (!viewer->sees_all && filter->owner != NULL &&
+	    !text_equal(filter->owner, viewer->principal)) {
+		*ret = list; /* somebody else's jobs are not there */
+		return 0;
+	}
+	if (snapshot_join(queue, &is_own, err) != 0)
+		return -1;
+	const int result = list_fill(queue, filter, owner, limit, &list, err);
+	snapshot_leave(queue, is_own);
+	if (result != 0) {
+		job_list_release(&list);
+		return -1;
+	}
+	*ret = list;
+	return 0;
+}
+
+void job_list_release(struct job_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		job_release(&list->item[i]);
+	free(list->item);
+	*list = (struct job_list){.item = NULL};
+}

@@ -1,0 +1,101 @@
+-- jobs.sql: statements about jobs. Each names the index that serves it; tests/unit/plans.txt
+-- holds the plan of every one of them.
+
+-- One row, at the right edge of every index: UUIDv7 and id both grow with time.
+-- name: job_insert
+INSERT INTO jobs (uuid, owner, name, queue, priority, command, environment, working_directory,
+                  labels, stdin_bytes, timeout_us, kill_grace_us, output_bytes_max, output_policy,
+                  traceparent, submitted_at)
+VALUES (?1, ?2, ?3, coalesce(?4, 'default'), ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+
+-- name: job_stdin_insert
+INSERT INTO job_stdin (job_id, content) VALUES (?1, ?2)
+
+-- By the primary key.
+-- name: job_stdin_get
+SELECT content FROM job_stdin WHERE job_id = ?1
+
+-- By the primary key (principal, key).
+-- name: idempotency_get
+SELECT i.body_hash, j.uuid, j.id, j.submitted_at
+  FROM idempotency i
+  JOIN jobs j ON j.id = i.job_id
+ WHERE i.principal = ?1 AND i.key = ?2
+
+-- name: idempotency_insert
+INSERT INTO idempotency (principal, key, body_hash, job_id, created_at) VALUES (?1, ?2, ?3, ?4, ?5)
+
+-- The oldest first, by idempotency_by_age.
+-- name: idempotency_expire
+DELETE FROM idempotency
+ WHERE (principal, key) IN (SELECT principal, key
+                              FROM idempotency
+                             WHERE created_at < ?1
+                             ORDER BY created_at
+                             LIMIT ?2)
+
+-- The whole row, by id: every other question finds ids first and comes here. The order of the
+-- columns is that of JOB_FIELDS in job.c.
+-- name: job_row
+SELECT id, uuid, owner, state, reason, name, queue, priority, command, environment,
+       working_directory, labels, timeout_us, kill_grace_us, output_bytes_max, output_policy,
+       traceparent, submitted_at, started_at, finished_at, attempt, exit_code, signal,
+       stop_reason, stop_by, stop_text, version
+  FROM jobs
+ WHERE id = ?1
+
+-- By the unique index of uuid. ?2 is the owner, or NULL for who sees all.
+-- name: job_find
+SELECT id FROM jobs WHERE uuid = ?1 AND (?2 IS NULL OR owner = ?2)
+
+-- Ids in a range, by the unique index of uuid; at most ?4 are looked at, whoever owns them.
+-- `seen` tells the caller when that was too few to be sure.
+-- name: job_find_range
+SELECT id, owner = coalesce(?3, owner) AS is_visible
+  FROM jobs
+ WHERE uuid BETWEEN ?1 AND ?2
+ ORDER BY uuid
+ LIMIT ?4
+
+-- By jobs_by_owner, from its newest end.
+-- name: job_last
+SELECT id FROM jobs WHERE owner = ?1 ORDER BY id DESC LIMIT 1
+
+-- The four lists: from just below ?1, newest first, each by the index of its filter.
+-- name: job_list_all
+SELECT id FROM jobs WHERE id < ?1 ORDER BY id DESC LIMIT ?2
+
+-- name: job_list_owner
+SELECT id FROM jobs WHERE id < ?1 AND owner = ?3 ORDER BY id DESC LIMIT ?2
+
+-- name: job_list_state
+SELECT id FROM jobs WHERE id < ?1 AND state = ?4 ORDER BY id DESC LIMIT ?2
+
+-- name: job_list_owner_state
+SELECT id FROM jobs WHERE id < ?1 AND owner = ?3 AND state = ?4 ORDER BY id DESC LIMIT ?2
+
+-- Before it started, a cancel is final.
+-- name: job_cancel
+UPDATE jobs
+   SET state = 'cancelled', reason = 'cancel', stop_reason = 'cancel', stop_by = ?2,
+       stop_text = ?3, finished_at = ?4, version = version + 1
+ WHERE id = ?1
+
+-- While it runs, the worker is asked; the first recorded reason stays.
+-- name: job_stop
+UPDATE jobs
+   SET stop_reason = coalesce(stop_reason, 'cancel'), reason = coalesce(stop_reason, 'cancel'),
+       stop_by = coalesce(stop_by, ?2), stop_text = coalesce(stop_text, ?3),
+       stop_force = max(coalesce(stop_force, 0), ?4), version = version + 1
+ WHERE id = ?1
+
+-- name: job_stop_state
+SELECT state, stop_reason, stop_by IS NOT NULL, coalesce(stop_force, 0) FROM jobs WHERE id = ?1
+
+-- By jobs_stopping.
+-- name: stop_requests
+SELECT id, attempt, coalesce(stop_force, 0)
+  FROM jobs
+ WHERE state = 'running' AND stop_by IS NOT NULL AND id > ?1
+ ORDER BY id
+ LIMIT ?2

@@ -1,0 +1,67 @@
+-- service.sql: statements about the file itself and the programs that serve it.
+
+-- name: worker_insert
+INSERT INTO workers (pid, host, boot_id, version, slots, started_at, heartbeat_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)
+
+-- name: worker_epoch
+SELECT max(epoch) FROM workers
+
+-- name: worker_heartbeat
+UPDATE workers SET heartbeat_at = ?2, running = ?3 WHERE epoch = ?1
+
+-- name: worker_retire
+UPDATE workers SET stopped_at = ?2, heartbeat_at = ?2, running = 0 WHERE epoch = ?1
+
+-- name: worker_last
+SELECT epoch, started_at, heartbeat_at, stopped_at, pid, slots, running
+  FROM workers
+ ORDER BY epoch DESC
+ LIMIT 1
+
+-- name: migration_record
+INSERT INTO schema_migrations (version, name, program, applied_at) VALUES (?1, ?2, ?3, ?4)
+
+-- Writes one page and changes nothing.
+-- name: probe_write
+UPDATE job_states SET meaning = meaning WHERE state = 'queued'
+
+-- name: state_rows
+SELECT state, is_final FROM job_states ORDER BY state
+
+-- name: move_rows
+SELECT from_state, to_state FROM job_moves ORDER BY from_state, to_state
+
+-- Jobs whose state is not the one that their last event left them in.
+-- name: jobs_unlike_events
+SELECT j.uuid, j.state
+  FROM jobs j
+ WHERE j.state IS NOT (SELECT e.state
+                         FROM events e
+                        WHERE e.job_id = j.id AND e.state IS NOT NULL
+                        ORDER BY e.id DESC
+                        LIMIT 1)
+ LIMIT 20
+
+-- The schema as SQLite keeps it, in the order it was made.
+-- name: schema_rows
+SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite%' ORDER BY rowid
+
+-- Is there anything in the file at all?
+-- name: schema_any
+SELECT count(*) FROM sqlite_schema
+
+-- name: txn_begin
+BEGIN IMMEDIATE
+
+-- name: txn_commit
+COMMIT
+
+-- name: data_version
+PRAGMA data_version
+
+-- name: integrity
+PRAGMA integrity_check(100)
+
+-- name: foreign_keys
+PRAGMA foreign_key_check

@@ -1,0 +1,166 @@
+/* verify.c - walking the chain of events and the stored outputs: was anything changed?
+ *
+ * The walk goes on past the first row that does not fit, from that row's own hash, so
+ * that one change is counted as one. */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "queue/db.h"
+
+/* Only the first thing that does not fit is described. */
+static void complain(struct verify_result *result, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+static void complain(struct verify_result *result, const char *format, ...)
+{
+	va_list args;
+	if (result->detail[0] != '\0')
+		return;
+	va_start(args, format);
+	(void)vsnprintf(result->detail, sizeof result->detail, format, args);
+	va_end(args);
+}
+
+static struct event_row event_of(sqlite3_stmt *stmt)
+{
+	return (struct event_row){
+		.id = sqlite3_column_int64(stmt, 0),
+		.at = sqlite3_column_int64(stmt, 1),
+		.has_job = sqlite3_column_type(stmt, 2) != SQLITE_NULL,
+		.job_row = sqlite3_column_int64(stmt, 2),
+		.kind = (const char *)sqlite3_column_text(stmt, 3),
+		.state = (const char *)sqlite3_column_text(stmt, 4),
+		.principal = (const char *)sqlite3_column_text(stmt, 5),
+		.data = (const char *)sqlite3_column_text(stmt, 6),
+	};
+}
+
+static void event_is_bad(struct verify_result *result, int64_t id, const char *what)
+{
+	if (result->bad_event == 0)
+		result->bad_event = id;
+	complain(result, "event %lld %s", (long long)id, what);
+}
+
+/* `hash` is that of the row before, and becomes that of this row. */
+static void event_verify(sqlite3_stmt *stmt, int64_t previous_id,
+			 uint8_t hash[DIGEST_BYTES], struct verify_result *result)
+{
+	const struct event_row row = event_of(stmt);
+	const void *stored = sqlite3_column_blob(stmt, 7);
+	const bool has_hash = sqlite3_column_bytes(stmt, 7) == DIGEST_BYTES;
+	event_hash(&row, hash);
+	if (row.id != previous_id + 1)
+		event_is_bad(result, row.id,
+			     "does not follow the one before: some are missing");
+	else if (!has_hash || memcmp(hash, stored, DIGEST_BYTES) != 0)
+		event_is_bad(result, row.id, "was changed: its hash does not fit");
+	else
+		result->events++;
+	if (has_hash)
+		memcpy(hash, stored, DIGEST_BYTES);
+}
+
+static int events_verify(struct queue *queue, struct verify_result *result,
+			 struct err *err)
+{
+	sqlite3_stmt *stmt;
+	uint8_t hash[DIGEST_BYTES] = {0};
+	int64_t last = 0, given = 0;
+	int more;
+	if (db_ask(queue, STATEMENT_EVENT_SEQUENCE, NO_BINDS, &given, err) < 0 ||
+	    db_start(queue, STATEMENT_EVENT_ALL, NO_BINDS, &stmt, err) != 0)
+		return -1;
+	while ((more = db_step(queue, stmt, err)) == 1) {
+		event_verify(stmt, last, hash, result);
+		last = sqlite3_column_int64(stmt, 0);
+	}
+	db_end(stmt);
+	/* a chain that was cut at its end fits in itself: the table knows how far it went
+	 */
+	if (more == 0 && last < given)
+		event_is_bad(result, last + 1, "is missing at the end");
+	return more;
+}
+
+static int file_digest(const char *path, int64_t *ret_bytes, uint8_t ret[DIGEST_BYTES])
+{
+	AUTO_CLOSE const int fd = sys.openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+	struct digest digest;
+	char data[16384];
+	ssize_t got;
+	if (fd < 0)
+		return -1;
+	*ret_bytes = 0;
+	digest_init(&digest);
+	while ((got = file_read_full(fd, data, sizeof data)) > 0) {
+		digest_add(&digest, data, (size_t)got);
+		*ret_bytes += got;
+	}
+	digest_end(&digest, ret);
+	return got < 0 ? -1 : 0;
+}
+
+/* The columns are those of OUTPUT_ALL. */
+static void output_verify(sqlite3_stmt *stmt, const char *state_dir,
+			  struct verify_result *result)
+{
+	const char *stored = (const char *)sqlite3_column_text(stmt, 2);
+	const void *expected = sqlite3_column_blob(stmt, 4);
+	uint8_t digest[DIGEST_BYTES];
+	int64_t bytes = sqlite3_column_bytes(stmt, 6);
+	char id[JOB_ID_BYTES];
+	column_id(stmt, 7, id);
+	if (text_equal(stored, "removed"))
+		return;
+	if (text_equal(stored, "row")) {
+		const void *content = sqlite3_column_blob(stmt, 6);
+		digest_of(content != NULL ? content : "", (size_t)bytes, digest);
+	} else {
+		const char *path = (const char *)sqlite3_column_text(stmt, 5);
+		AUTO_FREE char *whole = file_join(state_dir, path != NULL ? path : "");
+		if (file_digest(whole, &bytes, digest) != 0) {
+			complain(result, "output of job %s cannot be read: %s", id,
+				 strerror(errno));
+			return;
+		}
+	}
+	if (bytes != sqlite3_column_int64(stmt, 3))
+		complain(result, "output of job %s has %lld bytes instead of %lld", id,
+			 (long long)bytes, (long long)sqlite3_column_int64(stmt, 3));
+	else if (memcmp(digest, expected, DIGEST_BYTES) != 0)
+		complain(result, "output of job %s was changed: its hash does not fit",
+			 id);
+	else
+		result->outputs++;
+}
+
+static int outputs_verify(struct queue *queue, const char *state_dir,
+			  struct verify_result *result, struct err *err)
+{
+	sqlite3_stmt *stmt;
+	int more;
+	if (db_start(queue, STATEMENT_OUTPUT_ALL, NO_BINDS, &stmt, err) != 0)
+		return -1;
+	while ((more = db_step(queue, stmt, err)) == 1)
+		output_verify(stmt, state_dir, result);
+	db_end(stmt);
+	return more;
+}
+
+int queue_verify(struct queue *queue, const char *state_dir, struct verify_result *ret,
+		 struct err *err)
+{
+	struct verify_result result = {.events = 0};
+	bool is_own;
+	if (snapshot_join(queue, &is_own, err) != 0)
+		return -1;
+	int failed = events_verify(queue, &result, err);
+	if (failed == 0)
+		failed = outputs_verify(queue, state_dir, &result, err);
+	snapshot_leave(queue, is_own);
+	if (failed != 0)
+		return -1;
+	*ret = result;
+	return result.detail[0] != '\0';
+}

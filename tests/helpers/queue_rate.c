@@ -1,0 +1,108 @@
+/* queue_rate - how many jobs a second the queue takes, alone: no HTTP, no worker.
+ *
+ *     queue_rate DIRECTORY [JOBS]
+ *
+ * Submits JOBS jobs (default 20,000) at 1, 16 and 64 a commit into a new database in
+ * DIRECTORY, then claims and ends them in batches of 64, and prints jobs per second. What
+ * it prints is the limit that the intake and the worker are measured against. */
+#include <stdio.h>
+
+#include "queue/queue.h"
+
+static void check(int result, const struct err *err)
+{
+	if (result >= 0)
+		return;
+	(void)fprintf(stderr, "queue_rate: %s\n", err->text);
+	exit(1);
+}
+
+static void report(const char *what, int batch, int jobs, int64_t begin_us)
+{
+	const double s = (double)(clock_boot_us() - begin_us) / 1e6;
+	(void)printf("%-8s %3d a commit  %9.0f jobs/s\n", what, batch, jobs / s);
+}
+
+static void submit_all(struct queue *queue, int jobs, int batch)
+{
+	struct err err = ERR_INIT;
+	struct submitted submitted;
+	const struct submission submission = {
+		.owner = "uid:1000",
+		.command = "[\"/bin/true\",\"--version\"]",
+		.name = "rate",
+		.kill_grace_us = -1,
+		.output_bytes_max = -1,
+	};
+	const int64_t begin = clock_boot_us();
+	for (int i = 0; i < jobs; i += batch) {
+		check(queue_begin(queue, &err), &err);
+		for (int k = 0; k < batch; k++)
+			check(queue_submit(queue, &submission, &submitted, &err), &err);
+		check(queue_commit(queue, &err), &err);
+		if (i % 1024 == 0)
+			check(queue_checkpoint(queue, 16 << 20, &err), &err);
+	}
+	report("submit", batch, jobs, begin);
+}
+
+static int end_all(struct queue *queue, const struct claim_list *list, struct err *err)
+{
+	const struct attempt_end end = {
+		.started_at = clock_now_us(),
+		.ended_at = clock_now_us(),
+		.pid = 1,
+		.has_exit_code = true,
+	};
+	int result = 0;
+	check(queue_begin(queue, err), err);
+	for (size_t i = 0; i < list->count && result >= 0; i++)
+		result = queue_attempt_import(queue, list->item[i].job.row,
+					      list->item[i].number, &end, err);
+	check(result, err);
+	return queue_commit(queue, err);
+}
+
+static void run_all(struct queue *queue, int batch)
+{
+	struct err err = ERR_INIT;
+	struct claim_list list;
+	int64_t epoch;
+	int jobs = 0;
+	check(queue_begin(queue, &err), &err);
+	check(queue_worker_register(queue, batch, &epoch, &err), &err);
+	check(queue_commit(queue, &err), &err);
+	const int64_t begin = clock_boot_us();
+	for (;;) {
+		check(queue_begin(queue, &err), &err);
+		check(queue_claim(queue, epoch, batch, &list, &err), &err);
+		check(queue_commit(queue, &err), &err);
+		if (list.count == 0)
+			break;
+		check(end_all(queue, &list, &err), &err);
+		jobs += (int)list.count;
+		claim_list_release(&list);
+		check(queue_checkpoint(queue, 16 << 20, &err), &err);
+	}
+	claim_list_release(&list);
+	report("run", batch, jobs, begin);
+}
+
+int main(int argc, char **argv)
+{
+	struct err err = ERR_INIT;
+	struct queue *queue;
+	int64_t jobs = 20000;
+	if (argc < 2 || (argc > 2 && text_parse_int(argv[2], 1, 10000000, &jobs) != 0)) {
+		(void)fprintf(stderr, "usage: queue_rate DIRECTORY [JOBS]\n");
+		return 2;
+	}
+	check(queue_open(&queue, argv[1], QUEUE_WRITE, &err), &err);
+	submit_all(queue, (int)jobs / 10, 1);
+	submit_all(queue, (int)jobs, 16);
+	submit_all(queue, (int)jobs, 64);
+	run_all(queue, 64);
+	check(queue_checkpoint(queue, 0, &err), &err);
+	queue_close(queue);
+	return 0;
+}
