@@ -21,6 +21,14 @@
 
 /* --- faults --- */
 
+static const struct setting *setting_find(const char *name)
+{
+	for (size_t i = 0; i < SETTINGS_COUNT; i++)
+		if (text_equal(SETTINGS[i].name, name))
+			return &SETTINGS[i];
+	return NULL;
+}
+
 /* "FILE:LINE:COLUMN: ", "VARIABLE: " or "", then the setting's name. */
 static void fault_place(const struct config_reader *reader, const char *path,
 			struct buf *out)
@@ -29,7 +37,8 @@ static void fault_place(const struct config_reader *reader, const char *path,
 
 	if (reader->variable) {
 		(void)buf_printf(out, "%s: ", reader->variable);
-		return;
+		if (setting_find(path) || text_equal(path, reader->variable))
+			return;
 	}
 	if (reader->file) {
 		(void)buf_append_text(out, reader->file);
@@ -98,14 +107,6 @@ void setting_read(struct config_reader *reader, const struct setting *row,
 {
 	row->kind->read(reader, row, row->name, value,
 			setting_field(row, reader->config));
-}
-
-static const struct setting *setting_find(const char *name)
-{
-	for (size_t i = 0; i < SETTINGS_COUNT; i++)
-		if (text_equal(SETTINGS[i].name, name))
-			return &SETTINGS[i];
-	return NULL;
 }
 
 /* Does any setting's name start with "<name>."? */

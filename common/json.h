@@ -31,9 +31,10 @@ struct json_rules {
 
 /* Is `text` one JSON value and nothing more? Refused: invalid UTF-8, control characters
  * and NUL in strings (escaped NUL too), lone surrogates, depth over 16, numbers that are
- * not RFC 8259's or not finite, integers past +-2^53, duplicate keys in an object
- * (compared after unescaping), anything after the end. -1 with ERR_BAD_REQUEST and "line
- * L, column C: what"; columns count bytes from 1. */
+ * not RFC 8259's, beyond +-2^53 or longer than 63 characters, duplicate keys in an object
+ * (compared after unescaping), more than 4,000 members in the objects that are open at
+ * one place, anything after the end. -1 with ERR_BAD_REQUEST and "line L, column C:
+ * what"; columns count bytes from 1. */
 int json_scan(const char *text, size_t length, const struct json_rules *rules,
 	      struct err *err);
 
@@ -44,8 +45,9 @@ int json_parse(const char *text, size_t length, const struct json_rules *rules,
 /* Member `key` of an object by exact name, or NULL. An explicit null counts as absent. */
 const cJSON *json_get(const cJSON *object, const char *key);
 
-/* Line and column (from 1) where member `path` ("limits.body_bytes", by keys) starts in
- * `text`, which json_scan accepted; 0 or -1 when there is no such member. */
+/* Line and column (from 1) where member `path` ("limits.body_bytes", "listeners.0": by
+ * keys, and places in arrays) starts in `text`, which json_scan accepted; 0 or -1 when
+ * there is no such member. */
 int json_locate(const char *text, size_t length, const char *path, int *ret_line,
 		int *ret_column);
 

@@ -258,7 +258,8 @@ static size_t digits(struct json_lex *lex)
 	return lex->at - start;
 }
 
-/* Is the integer that `length` digits spell within 2^53? */
+/* Is the integer that `length` digits spell within 2^53? As a double 2^53 + 1 would be.
+ */
 static bool integer_fits(const char *text, size_t length)
 {
 	int64_t value = 0;
@@ -270,14 +271,15 @@ static bool integer_fits(const char *text, size_t length)
 	return value <= JSON_INTEGER_MAX;
 }
 
-/* Only an exponent can take 63 characters past the largest double. */
-static bool is_finite(const char *text, size_t length)
+/* Beyond 2^53 doubles have gaps of more than 1, so that every number there, however it is
+ * written, is an integer that would be changed in silence. */
+static bool double_fits(const char *text, size_t length)
 {
 	char copy[JSON_NUMBER_MAX + 1];
 
 	memcpy(copy, text, length);
 	copy[length] = '\0';
-	return isfinite(strtod(copy, NULL));
+	return fabs(strtod(copy, NULL)) <= (double)JSON_INTEGER_MAX;
 }
 
 /* The parts behind the integer. ret_is_integer: there were none. */
@@ -311,12 +313,11 @@ int json_lex_number(struct json_lex *lex)
 		return json_lex_fail(lex, start, "a number with a leading zero");
 	if (fraction_and_exponent(lex, &is_integer))
 		return -1;
-	if (is_integer && !integer_fits(lex->text + first, count))
-		return json_lex_fail(lex, start, "an integer beyond 2^53");
 	if (lex->at - start > JSON_NUMBER_MAX)
 		return json_lex_fail(lex, start, "a number of more than %d characters",
 				     JSON_NUMBER_MAX);
-	if (!is_finite(lex->text + start, lex->at - start))
-		return json_lex_fail(lex, start, "a number that is not finite");
+	if (is_integer ? !integer_fits(lex->text + first, count)
+		       : !double_fits(lex->text + start, lex->at - start))
+		return json_lex_fail(lex, start, "a number beyond 2^53");
 	return 0;
 }

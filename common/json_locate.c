@@ -123,8 +123,9 @@ int json_locate(const char *text, size_t length, const char *path, int *ret_line
 		if (!matches)
 			return -1;
 		path += matches;
-		if (!*path++)
+		if (!*path)
 			break;
+		path++;
 		if (is_member)
 			enter_member(&lex);
 	}
