@@ -522,15 +522,13 @@ static void every_setting_has_its_variable(void **state)
 	assert_int_equal(json_parse(text.data, text.length, &rules, &tree, &err), 0);
 	cJSON_ArrayForEach(member, tree)
 	{
-		if (!cJSON_IsObject(member)) {
+		bool is_group = cJSON_IsObject(member);
+
+		settings += is_group ? cJSON_GetArraySize(member) : 1;
+		if (!is_group)
 			set_variable("", member);
-			settings++;
-		}
-		cJSON_ArrayForEach(inner, cJSON_IsObject(member) ? member : NULL)
-		{
+		for (inner = is_group ? member->child : NULL; inner; inner = inner->next)
 			set_variable(member->string, inner);
-			settings++;
-		}
 	}
 	cJSON_Delete(tree);
 	assert_true(settings >= 31);
