@@ -1,0 +1,49 @@
+/* api.h - questions to the service: answers as JSON, refusals as errors.
+ *
+ * A problem document (RFC 9457) becomes one struct err of the kind that its status and
+ * code stand for, so that its exit code follows from the same table as everywhere, and
+ * one line for each of its pointers, which main prints below. */
+#ifndef REEVE_CLIENT_API_H
+#define REEVE_CLIENT_API_H
+
+#include "client/http.h"
+
+/* GETs a path (printf) and parses the answer; the caller frees with cJSON_Delete. */
+int api_get(struct cli *cli, cJSON **ret, struct err *err, const char *path_format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* After http_perform: 0 with the parsed answer (`ret` may be NULL), or the failure or
+ * problem as -1. */
+int api_answer(struct cli *cli, const struct exchange *exchange, cJSON **ret,
+	       struct err *err);
+
+/* What the person wrote for a job -> what to put into a path: `last` becomes the id of
+ * the caller's newest job, prefixes stay (the service resolves them). The caller frees.
+ * ERR_INVALID when it cannot be an id. */
+int api_job_id(struct cli *cli, const char *word, char **ret, struct err *err);
+
+/* "a b&c" -> "a%20b%26c"; the caller frees. */
+char *url_encode(const char *text);
+
+/* Waits until the job is final: 1 with the job, 0 when `deadline_us` (CLOCK_BOOTTIME; 0:
+ * none) came first, -1. Survives a restart of the service. */
+int api_wait(struct cli *cli, const char *id, int64_t deadline_us, cJSON **ret_job,
+	     struct err *err);
+
+/* The same for the first of several; *ret_index says which. */
+int api_wait_any(struct cli *cli, char *const *id, size_t count, int64_t deadline_us,
+		 cJSON **ret_job, size_t *ret_index, struct err *err);
+
+/* Prints the output of a job. Follows until the job has ended and everything is printed,
+ * if asked to; a lost connection is resumed at the last byte. 0; -1, also when whoever
+ * read our output went away (cli->is_out_closed). */
+struct output_request {
+	const char *id;
+	const char *stream; /* "both", "stdout", "stderr" */
+	int64_t attempt;    /* 0: the last */
+	int64_t tail_lines; /* -1: all */
+	bool is_followed, is_raw;
+};
+int api_output(struct cli *cli, const struct output_request *request, struct err *err);
+
+#endif

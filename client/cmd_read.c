@@ -1,0 +1,204 @@
+/* cmd_read.c - the commands that only look: ls, show, attempts, events, whoami, api. */
+#include "client/api.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/filter.h"
+#include "client/neutral.h"
+#include "client/output.h"
+
+#define PAGE_MAX 500
+#define BODY_BYTES_MAX (64u << 20)
+
+/* --- ls --- */
+
+/* One page into the listing; *ret_cursor is the next page's, or NULL. The count or -1. */
+static int64_t add_page(struct cli *cli, struct listing *listing,
+			const struct filters *filters, int64_t limit, char **cursor,
+			struct err *err)
+{
+	cJSON *page = NULL;
+	AUTO_FREE char *after = *cursor != NULL ? url_encode(*cursor) : NULL;
+	free(*cursor);
+	*cursor = NULL;
+	if (api_get(cli, &page, err, "/v1/jobs?limit=%lld%s%s%s", (long long)limit,
+		    buf_text(&filters->query), after != NULL ? "&cursor=" : "",
+		    after != NULL ? after : "") < 0)
+		return -1;
+	int64_t count = 0;
+	const cJSON *job = NULL;
+	cJSON_ArrayForEach(job, json_get(page, "items"))
+	{
+		if (listing_add(listing, job, err) < 0) {
+			count = -1;
+			break;
+		}
+		count++;
+	}
+	*cursor = mem_strdup(item_text(page, "next_cursor"));
+	cJSON_Delete(page);
+	return count;
+}
+
+int cmd_ls(struct cli *cli, struct err *err)
+{
+	struct filters filters;
+	if (filters_read(&filters, cli, err) < 0)
+		return -1;
+	struct listing *listing = listing_open(cli, &JOB_COLUMNS);
+	char *cursor = NULL;
+	int64_t left = filters.limit;
+	int status = 0;
+	do {
+		const int64_t limit = left < PAGE_MAX ? left : PAGE_MAX;
+		const int64_t count =
+			add_page(cli, listing, &filters, limit, &cursor, err);
+		status = count < 0 ? -1 : 0;
+		left -= count > 0 ? count : 0;
+	} while (status == 0 && left > 0 && cursor != NULL);
+	if (status < 0)
+		listing_drop(listing);
+	else
+		status = listing_end(listing, err);
+	if (status == 0 && cursor != NULL && cli->out_is_terminal)
+		say(cli, "there are more: reeve ls limit:%lld",
+		    (long long)filters.limit * 10);
+	free(cursor);
+	filters_release(&filters);
+	return status;
+}
+
+/* --- about one job --- */
+
+int cmd_show(struct cli *cli, struct err *err)
+{
+	int status = 0;
+	for (size_t i = 0; i < cli->args.words && status == 0; i++) {
+		AUTO_FREE char *id = NULL;
+		cJSON *job = NULL;
+		status = api_job_id(cli, cli->args.word[i], &id, err);
+		if (status == 0)
+			status = api_get(cli, &job, err, "/v1/jobs/%s", id);
+		if (status == 0 && i > 0 && cli->format == FORMAT_TABLE)
+			status = out_write(cli, "\n", 1, err);
+		if (status == 0)
+			status = record_print(cli, &JOB_COLUMNS, job, err);
+		cJSON_Delete(job);
+	}
+	return status;
+}
+
+/* The rows of one job's sub-resource, which is a list. */
+static int list_of(struct cli *cli, const char *what, const struct columns *columns,
+		   struct err *err)
+{
+	AUTO_FREE char *id = NULL;
+	cJSON *answer = NULL;
+	if (api_job_id(cli, cli->args.word[0], &id, err) < 0 ||
+	    api_get(cli, &answer, err, "/v1/jobs/%s/%s", id, what) < 0)
+		return -1;
+	struct listing *listing = listing_open(cli, columns);
+	const cJSON *items = cJSON_IsArray(answer) ? answer : json_get(answer, "items");
+	const cJSON *item = NULL;
+	int status = 0;
+	cJSON_ArrayForEach(item, items)
+	{
+		status = listing_add(listing, item, err);
+		if (status < 0)
+			break;
+	}
+	if (status < 0)
+		listing_drop(listing);
+	else
+		status = listing_end(listing, err);
+	cJSON_Delete(answer);
+	return status;
+}
+
+int cmd_attempts(struct cli *cli, struct err *err)
+{
+	return list_of(cli, "attempts", &ATTEMPT_COLUMNS, err);
+}
+
+int cmd_events(struct cli *cli, struct err *err)
+{
+	return list_of(cli, "events", &EVENT_COLUMNS, err);
+}
+
+/* --- the service --- */
+
+static const struct column WHOAMI_ROWS[] = {
+	{"principal", "principal", COLUMN_TEXT, IN_ALL},
+	{"role", "role", COLUMN_TEXT, IN_ALL},
+};
+static const struct columns WHOAMI_COLUMNS = {WHOAMI_ROWS, ARRAY_SIZE(WHOAMI_ROWS)};
+
+int cmd_whoami(struct cli *cli, struct err *err)
+{
+	cJSON *who = NULL;
+	if (api_get(cli, &who, err, "/v1/whoami") < 0)
+		return -1;
+	const int status = record_print(cli, &WHOAMI_COLUMNS, who, err);
+	cJSON_Delete(who);
+	return status;
+}
+
+/* --- api --- */
+
+static int read_body(const char *word, struct buf *ret, struct err *err)
+{
+	if (word[0] != '@' && strcmp(word, "-") != 0) {
+		buf_append_text(ret, word);
+		return 0;
+	}
+	const char *path = word[0] == '@' ? word + 1 : "/dev/stdin";
+	return file_read(AT_FDCWD, path, ret, err);
+}
+
+static int print_answer(struct cli *cli, const struct exchange *exchange, struct err *err)
+{
+	const struct buf *answer = &exchange->answer;
+	if (!cli->out_is_terminal)
+		return out_write(cli, buf_text(answer), answer->length, err);
+	AUTO_BUF struct buf shown = BUF_INIT(ANSWER_BYTES_MAX * 2ul);
+	struct neutral neutral = {0};
+	neutral_add(&neutral, buf_text(answer), answer->length, &shown);
+	neutral_end(&neutral, &shown);
+	if (shown.length > 0 && shown.data[shown.length - 1] != '\n')
+		buf_append_char(&shown, '\n');
+	return out_write(cli, buf_text(&shown), shown.length, err);
+}
+
+int cmd_api(struct cli *cli, struct err *err)
+{
+	const char *method = cli->args.word[0];
+	const char *path = cli->args.word[1];
+	AUTO_BUF struct buf body = BUF_INIT(BODY_BYTES_MAX);
+	if (path[0] != '/' || strpbrk(path, " \r\n") != NULL)
+		return err_set(err, ERR_INVALID, "\"%s\" is no path: /v1/...", path);
+	if (method[strspn(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")] != '\0')
+		return err_set(err, ERR_INVALID, "\"%s\" is no method: GET, POST ...",
+			       method);
+	const bool has_body = cli->args.words > 2;
+	if (has_body && read_body(cli->args.word[2], &body, err) < 0)
+		return -1;
+	struct exchange exchange;
+	exchange_init(&exchange, method, "%s", path);
+	exchange.body = has_body ? buf_text(&body) : NULL;
+	exchange.body_bytes = body.length;
+	exchange.timeout_us = cli->timeout_us;
+	struct exchange *const list[] = {&exchange};
+	int status = http_perform(cli, list, 1, false, err);
+	if (status == 0 && !exchange.is_finished) {
+		*err = exchange.failure;
+		status = -1;
+	}
+	if (status == 0)
+		status = print_answer(cli, &exchange, err);
+	if (status == 0)
+		status = api_answer(cli, &exchange, NULL, err);
+	exchange_release(&exchange);
+	return status;
+}

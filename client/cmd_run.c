@@ -1,0 +1,311 @@
+/* cmd_run.c - `reeve run`: submit one job, once, and perhaps wait for it.
+ *
+ * Every submission carries an Idempotency-Key. When the connection is lost or the service
+ * answers 5xx, nobody knows whether the job was stored; repeating with the same key is
+ * safe, so that is what we do. */
+#include "client/api.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/output.h"
+
+#define STDIN_BYTES_MAX (64u << 20)
+#define BODY_BYTES_MAX (96u << 20)
+#define KEY_BYTES 37
+
+/* Pauses before each repetition of a submission whose outcome is unknown. */
+static const int64_t PAUSES_US[] = {100000, 200000, 400000, 800000, 1600000, 3200000};
+
+/* --- the body --- */
+
+static void put_pairs(struct json_writer *json, const char *key, const struct args *args,
+		      const char *option)
+{
+	if (!args_has(args, option))
+		return;
+	json_open(json, key, '{');
+	for (size_t i = 0; i < args->count; i++) {
+		if (strcmp(args->given[i].name, option) != 0)
+			continue;
+		const char *text = args->given[i].text;
+		const size_t length = strcspn(text, "=");
+		AUTO_FREE char *name = mem_strndup(text, length);
+		json_put_text(json, name, text + length + 1);
+	}
+	json_close(json, '}');
+}
+
+static int read_stdin(const char *path, struct buf *ret, struct err *err)
+{
+	const bool is_ours = strcmp(path, "-") == 0;
+	AUTO_CLOSE int opened = is_ours ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+	const int fd = is_ours ? STDIN_FILENO : opened;
+	if (fd < 0)
+		return err_sys(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_INVALID, errno,
+			       "--stdin %s", path);
+	for (;;) {
+		char *room = buf_reserve(ret, 65536);
+		if (room == NULL)
+			return err_set(err, ERR_TOO_LARGE, "--stdin %s: more than %u MiB",
+				       path, STDIN_BYTES_MAX >> 20);
+		const ssize_t bytes = file_read_full(fd, room, 65536);
+		if (bytes < 0)
+			return err_sys(err, ERR_INVALID, errno, "--stdin %s", path);
+		ret->length += (size_t)bytes;
+		buf_seal(ret);
+		if (bytes < 65536)
+			return 0;
+	}
+}
+
+static int put_stdin(struct json_writer *json, const char *path, struct err *err)
+{
+	if (path == NULL)
+		return 0;
+	AUTO_BUF struct buf data = BUF_INIT(STDIN_BYTES_MAX);
+	if (read_stdin(path, &data, err) < 0)
+		return -1;
+	AUTO_FREE char *text = base64_encode(buf_text(&data), data.length);
+	json_open(json, "stdin", '{');
+	json_put_text(json, "content", text);
+	json_put_text(json, "encoding", "base64");
+	json_close(json, '}');
+	return 0;
+}
+
+static int put_directory(struct json_writer *json, const char *path, struct err *err)
+{
+	if (path == NULL)
+		return 0;
+	if (path[0] == '/') {
+		json_put_text(json, "working_directory", path);
+		return 0;
+	}
+	AUTO_FREE char *whole = realpath(path, NULL);
+	if (whole == NULL)
+		return err_sys(err, ERR_INVALID, errno, "--cwd %s", path);
+	json_put_text(json, "working_directory", whole);
+	return 0;
+}
+
+static int check_utf8(const struct args *args, struct err *err)
+{
+	size_t bad = 0;
+	for (size_t i = 0; i < args->words; i++)
+		if (!text_is_utf8(args->word[i], strlen(args->word[i]), &bad))
+			return err_set(err, ERR_INVALID,
+				       "argument %zu is not UTF-8 at byte %zu", i, bad);
+	for (size_t i = 0; i < args->count; i++)
+		if (args->given[i].text != NULL &&
+		    !text_is_utf8(args->given[i].text, strlen(args->given[i].text), &bad))
+			return err_set(err, ERR_INVALID, "--%s is not UTF-8 at byte %zu",
+				       args->given[i].name, bad);
+	return 0;
+}
+
+static int write_body(const struct args *args, struct buf *body, struct err *err)
+{
+	struct json_writer json;
+	if (check_utf8(args, err) < 0)
+		return -1;
+	json_writer_init(&json, body);
+	json_open(&json, NULL, '{');
+	json_put_text(&json, "command", args->word[0]);
+	json_open(&json, "args", '[');
+	for (size_t i = 1; i < args->words; i++)
+		json_put_text(&json, NULL, args->word[i]);
+	json_close(&json, ']');
+	if (args_has(args, "name"))
+		json_put_text(&json, "name", args_text(args, "name"));
+	if (args_has(args, "priority"))
+		json_put_int(&json, "priority", args_number(args, "priority", 0));
+	if (args_has(args, "timeout"))
+		json_put_double(&json, "timeout_s",
+				(double)args_number(args, "timeout", 0) / US_PER_S);
+	put_pairs(&json, "labels", args, "label");
+	put_pairs(&json, "environment", args, "env");
+	if (put_directory(&json, args_text(args, "cwd"), err) < 0 ||
+	    put_stdin(&json, args_text(args, "stdin"), err) < 0)
+		return -1;
+	json_close(&json, '}');
+	if (body->is_full)
+		return err_set(err, ERR_TOO_LARGE, "the request is over %u MiB",
+			       BODY_BYTES_MAX >> 20);
+	return 0;
+}
+
+/* --- submitting --- */
+
+static void make_key(char ret[KEY_BYTES])
+{
+	uint8_t bytes[16];
+	char hex[33];
+	random_bytes(bytes, sizeof(bytes));
+	bytes[6] = (uint8_t)((bytes[6] & 0x0f) | 0x40); /* RFC 9562, version 4 */
+	bytes[8] = (uint8_t)((bytes[8] & 0x3f) | 0x80);
+	text_hex(bytes, sizeof(bytes), hex);
+	snprintf(ret, KEY_BYTES, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12,
+		 hex + 16, hex + 20);
+}
+
+/* One try. 1 with the job, 0 when it is not known whether it was stored, -1. */
+static int submit_once(struct cli *cli, const struct buf *body, const char *key,
+		       bool is_repeated, cJSON **ret, struct err *err)
+{
+	struct exchange exchange;
+	exchange_init(&exchange, "POST", "/v1/jobs");
+	exchange.body = buf_text(body);
+	exchange.body_bytes = body->length;
+	exchange.idempotency_key = key;
+	exchange.timeout_us = cli->timeout_us;
+	struct exchange *const list[] = {&exchange};
+	const int performed = http_perform(cli, list, 1, false, err);
+	const bool is_sent = exchange.was_sent || exchange.is_finished;
+	const bool is_known = exchange.is_finished && exchange.status < 500 &&
+			      !(is_repeated && exchange.status == 409);
+	int status = -1;
+	if (performed == 0 && api_answer(cli, &exchange, ret, err) == 0)
+		status = 1;
+	else if (performed == 0 && !is_known && (is_sent || is_repeated))
+		status = 0;
+	if (status == 1 && exchange.is_replay && is_repeated)
+		say(cli, "the first try had arrived");
+	exchange_release(&exchange);
+	return status;
+}
+
+static int submit(struct cli *cli, const struct buf *body, cJSON **ret, struct err *err)
+{
+	char own_key[KEY_BYTES];
+	const char *key = args_text(&cli->args, "idempotency-key");
+	if (key == NULL) {
+		make_key(own_key);
+		key = own_key;
+	}
+	for (size_t i = 0;; i++) {
+		const int status = submit_once(cli, body, key, i > 0, ret, err);
+		if (status != 0)
+			return status > 0 ? 0 : -1;
+		if (i == ARRAY_SIZE(PAUSES_US))
+			break;
+		say(cli, "%s; repeating", err->text);
+		buf_reset(&cli->notes);
+		if (http_pause(cli, PAUSES_US[i], err) < 0)
+			return -1;
+	}
+	buf_printf(&cli->notes,
+		   "  it is not known whether the job was stored; to repeat safely:\n"
+		   "  reeve run --idempotency-key %s ...\n",
+		   key);
+	return -1;
+}
+
+static int dry_run(struct cli *cli, const struct buf *body, struct err *err)
+{
+	struct exchange exchange;
+	cJSON *answer = NULL;
+	exchange_init(&exchange, "POST", "/v1/jobs?dry_run=1");
+	exchange.body = buf_text(body);
+	exchange.body_bytes = body->length;
+	exchange.timeout_us = cli->timeout_us;
+	struct exchange *const list[] = {&exchange};
+	int status = http_perform(cli, list, 1, false, err);
+	if (status == 0)
+		status = api_answer(cli, &exchange, &answer, err);
+	if (status == 0)
+		status = record_print(cli, &JOB_COLUMNS, answer, err);
+	cJSON_Delete(answer);
+	exchange_release(&exchange);
+	return status;
+}
+
+/* --- afterwards --- */
+
+static int print_id(struct cli *cli, const cJSON *job, struct err *err)
+{
+	AUTO_FREE char *line = mem_printf("%s\n", item_text(job, "id"));
+	return out_write(cli, line, strlen(line), err);
+}
+
+/* Waits for the end; prints the job only with -o json. The job's exit code. */
+static int wait_for(struct cli *cli, const char *id, struct err *err)
+{
+	cJSON *job = NULL;
+	if (api_wait(cli, id, 0, &job, err) < 0)
+		return -1;
+	int status = 0;
+	if (cli->is_format_given && cli->format != FORMAT_ID &&
+	    !args_has(&cli->args, "follow"))
+		status = record_print(cli, &JOB_COLUMNS, job, err);
+	const int code = job_exit_code(job);
+	AUTO_BUF struct buf words = BUF_INIT(512);
+	job_describe(job, &words);
+	if (code != 0)
+		say(cli, "job %s: %s", id, buf_text(&words));
+	cJSON_Delete(job);
+	return status < 0 ? -1 : code;
+}
+
+static int follow(struct cli *cli, const char *id, struct err *err)
+{
+	const struct output_request request = {.id = id,
+					       .stream = "both",
+					       .tail_lines = -1,
+					       .is_followed = true,
+					       .is_raw = args_has(&cli->args, "raw")};
+	say(cli, "job %s", id);
+	if (api_output(cli, &request, err) == 0)
+		return wait_for(cli, id, err);
+	if (!cli->is_out_closed)
+		return -1;
+	/* how the job will end is not known: 0 would be a guess */
+	say(cli, "detached; the job goes on: reeve logs -f %s", id);
+	return 1;
+}
+
+static int after_submit(struct cli *cli, const cJSON *job, struct err *err)
+{
+	const bool is_followed = args_has(&cli->args, "follow");
+	const bool is_waited = args_has(&cli->args, "wait");
+	const char *id = item_text(job, "id");
+	if (id == NULL)
+		return err_set(err, ERR_INTERNAL, "the service did not name the job");
+	if (!is_followed && !is_waited && cli->is_format_given)
+		return record_print(cli, &JOB_COLUMNS, job, err);
+	const bool has_id_line =
+		!is_followed && (!cli->is_format_given || cli->format == FORMAT_ID);
+	if (has_id_line && print_id(cli, job, err) < 0)
+		return -1;
+	if (!is_followed && !is_waited)
+		return 0;
+	const int status = is_followed ? follow(cli, id, err) : wait_for(cli, id, err);
+	if (status < 0 && cli->is_interrupted) {
+		say(cli, "detached; the job goes on: reeve %s %s",
+		    is_followed ? "logs -f" : "wait", id);
+		return EXIT_INTERRUPTED;
+	}
+	return status;
+}
+
+int cmd_run(struct cli *cli, struct err *err)
+{
+	AUTO_BUF struct buf body = BUF_INIT(BODY_BYTES_MAX);
+	cJSON *job = NULL;
+	if (write_body(&cli->args, &body, err) < 0)
+		return -1;
+	if (args_has(&cli->args, "dry-run"))
+		return dry_run(cli, &body, err);
+	const bool is_waited =
+		args_has(&cli->args, "wait") || args_has(&cli->args, "follow");
+	if (is_waited && http_listen_for_interrupt(cli, err) < 0)
+		return -1;
+	int status = submit(cli, &body, &job, err);
+	if (status == 0)
+		status = after_submit(cli, job, err);
+	cJSON_Delete(job);
+	return status;
+}

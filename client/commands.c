@@ -1,0 +1,306 @@
+/* commands.c - every command of `reeve`, one row each. A new command is a row here, its
+ * options above it, and a function in a cmd_*.c. */
+#include "client/cli.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define INT_OPTION(lo, hi) .kind = OPTION_INT, .min = (lo), .max = (hi)
+#define ROWS(array)                                                                      \
+	{                                                                                \
+		(array), ARRAY_SIZE(array)                                               \
+	}
+#define NO_OPTIONS                                                                       \
+	{                                                                                \
+		NULL, 0                                                                  \
+	}
+#define EXAMPLES(...)                                                                    \
+	(const char *const[])                                                            \
+	{                                                                                \
+		__VA_ARGS__, NULL                                                        \
+	}
+#define LINES_MAX 1000000
+
+/* clang-format off */
+
+static const struct option_row GLOBAL_ROWS[] = {
+	{"server", 0, NULL, "WHERE",
+	 "unix:PATH, http://HOST:PORT or https://HOST:PORT", .kind = OPTION_TEXT},
+	{"token-file", 0, NULL, "FILE",
+	 "bearer token; refused when others can read the file", .kind = OPTION_TEXT},
+	{"profile", 0, NULL, "NAME",
+	 "server and token file from $XDG_CONFIG_HOME/reeve/config.json", .kind = OPTION_TEXT},
+	{"config", 0, NULL, "FILE",
+	 "the service's configuration, which says where its socket is", .kind = OPTION_TEXT},
+	{"timeout", 0, "request-timeout", "TIME",
+	 "give up on a request after this long (10s); streams never end so", .kind = OPTION_DURATION},
+	{"output", 'o', NULL, "table|wide|tsv|json|jsonl|id",
+	 "table on a terminal, else tsv", .kind = OPTION_WORD},
+	{"color", 0, NULL, "auto|always|never",
+	 "auto: on a terminal, unless NO_COLOR is set", .kind = OPTION_WORD},
+	{"quiet", 'q', NULL, NULL, "no messages but errors", .kind = OPTION_FLAG},
+	{"help", 'h', NULL, NULL, "this help", .kind = OPTION_FLAG},
+	{"version", 0, NULL, NULL, "the version (before a verb)", .kind = OPTION_FLAG},
+};
+
+static const struct option_row RUN_ROWS[] = {
+	{"wait", 'w', NULL, NULL,
+	 "wait for the end; the exit code is the job's", .kind = OPTION_FLAG},
+	{"follow", 'f', NULL, NULL,
+	 "print the output as it comes, then as --wait", .kind = OPTION_FLAG},
+	{"raw", 0, NULL, NULL,
+	 "with --follow: control characters go to the terminal as they are", .kind = OPTION_FLAG},
+	{"name", 'n', NULL, "TEXT", "a name for people", .kind = OPTION_TEXT},
+	{"label", 'l', NULL, "NAME=VALUE", "a label; may be repeated", .kind = OPTION_PAIR},
+	{"env", 'e', NULL, "NAME=VALUE",
+	 "a variable for the job's environment; may be repeated", .kind = OPTION_PAIR},
+	{"cwd", 'C', NULL, "DIR", "the job's working directory", .kind = OPTION_TEXT},
+	{"timeout", 't', NULL, "TIME", "stop the job after this long", .kind = OPTION_DURATION},
+	{"timeout-s", 0, "timeout", "SECONDS", "the same", .kind = OPTION_DURATION},
+	{"priority", 'p', NULL, "N", "-100 to 100; higher starts first", INT_OPTION(-100, 100)},
+	{"stdin", 'i', NULL, "FILE",
+	 "the job's standard input; - is ours; else it has none", .kind = OPTION_TEXT},
+	{"idempotency-key", 0, NULL, "KEY",
+	 "the same key and request give the same job (default: a new one)", .kind = OPTION_TEXT},
+	{"dry-run", 0, NULL, NULL, "check and show, store nothing", .kind = OPTION_FLAG},
+};
+
+static const struct option_row LS_ROWS[] = {
+	{"limit", 'n', NULL, "N", "at most so many (50)", INT_OPTION(1, LINES_MAX)},
+};
+
+static const struct option_row LOGS_ROWS[] = {
+	{"follow", 'f', NULL, NULL, "go on until the job has ended", .kind = OPTION_FLAG},
+	{"lines", 'n', NULL, "LINES", "begin with the last LINES lines", INT_OPTION(0, LINES_MAX)},
+	{"stdout", 0, NULL, NULL, "only what went to standard output", .kind = OPTION_FLAG},
+	{"stderr", 0, NULL, NULL, "only what went to standard error", .kind = OPTION_FLAG},
+	{"attempt", 0, NULL, "N", "of this attempt (the last)", INT_OPTION(1, LINES_MAX)},
+	{"raw", 0, NULL, NULL,
+	 "control characters go to the terminal as they are", .kind = OPTION_FLAG},
+};
+
+static const struct option_row STOP_ROWS[] = {
+	{"reason", 0, NULL, "TEXT", "why; goes into the history", .kind = OPTION_TEXT},
+	{"force", 0, NULL, NULL, "kill at once, without the grace", .kind = OPTION_FLAG},
+	{"dry-run", 0, NULL, NULL, "say what would happen, stop nothing", .kind = OPTION_FLAG},
+	{"yes", 'y', NULL, NULL, "do not ask before stopping several", .kind = OPTION_FLAG},
+};
+
+static const struct option_row WAIT_ROWS[] = {
+	{"timeout", 't', "wait-timeout", "TIME",
+	 "stop waiting after this long: exit code 124", .kind = OPTION_DURATION},
+	{"any", 0, NULL, NULL, "until the first of them has ended", .kind = OPTION_FLAG},
+};
+
+static const struct option_row CHECK_ROWS[] = {
+	{"example", 0, NULL, NULL,
+	 "print a configuration with every setting and its default", .kind = OPTION_FLAG},
+};
+
+static const struct option_row HELP_ROWS[] = {
+	{"markdown", 0, NULL, NULL, "all of it, as docs/cli.md has it", .kind = OPTION_FLAG},
+};
+
+#define DB_WHERE \
+	{"db", 0, NULL, "FILE", "the database file", .kind = OPTION_TEXT}, \
+	{"state-dir", 0, NULL, "DIR", "the directory with reeve.db", .kind = OPTION_TEXT}
+
+static const struct option_row DB_ROWS[] = {DB_WHERE};
+static const struct option_row DB_LS_ROWS[] = {
+	DB_WHERE,
+	{"limit", 'n', NULL, "N", "at most so many (50)", INT_OPTION(1, LINES_MAX)},
+};
+static const struct option_row DB_LOGS_ROWS[] = {
+	DB_WHERE,
+	{"stdout", 0, NULL, NULL, "only what went to standard output", .kind = OPTION_FLAG},
+	{"stderr", 0, NULL, NULL, "only what went to standard error", .kind = OPTION_FLAG},
+	{"attempt", 0, NULL, "N", "of this attempt (the last)", INT_OPTION(1, LINES_MAX)},
+	{"raw", 0, NULL, NULL,
+	 "control characters go to the terminal as they are", .kind = OPTION_FLAG},
+};
+
+#define ID_NOTE "ID is a job's UUID, its first characters (4 or more, if no other job begins so), or\n" \
+	"last: your newest job.\n"
+#define FILTER_NOTE "Filters: state:STATE, owner:PRINCIPAL, limit:N. States: waiting, queued, running,\n" \
+	"succeeded, failed, cancelled, skipped, lost.\n"
+#define DB_NOTE "Reads the database file itself: no service needs to run, and a running one is not\n" \
+	"disturbed. Without --db or --state-dir the configuration says where it is.\n"
+
+static const struct command COMMAND_ROWS[] = {
+	{.name = "run", .synopsis = "[options] [--] COMMAND ARG...",
+	 .summary = "Submit a job; prints its id",
+	 .examples = EXAMPLES(
+		 "reeve run -- ffmpeg -i a.mp4 -vframes 1 a.png\tprints the job's id",
+		 "reeve run --wait make -C /srv/site\tends with the job's exit code",
+		 "reeve run --follow --timeout 10m -- backup.sh\tshows its output meanwhile",
+		 "reeve run --stdin data.csv -- sort -u\tgives it a file as standard input"),
+	 .notes = "COMMAND is the path of a program below one of the service's exec_roots, absolute or\n"
+		  "relative to the first root that has it. No shell is involved: for pipes and variables\n"
+		  "run `sh -c '...'`. A relative --cwd is taken from here.\n"
+		  "\n"
+		  "The request is repeated when its outcome is unknown (lost connection, 5xx), always with\n"
+		  "the same idempotency key, so that it never makes two jobs. Ctrl-C while waiting or\n"
+		  "following detaches; the job goes on.\n",
+	 .options = ROWS(RUN_ROWS), .words_min = 1, .words_max = -1, .stops_at_word = true,
+	 .run = cmd_run},
+	{.name = "ls", .synopsis = "[FILTER...]", .summary = "List jobs, newest first",
+	 .examples = EXAMPLES("reeve ls\tthe newest 50",
+			      "reeve ls state:failed limit:10\tthe last ten that failed",
+			      "reeve ls -o id state:running\tonly ids, for scripts",
+			      "reeve ls -o jsonl limit:10000 | jq .command\tone JSON object a line"),
+	 .notes = FILTER_NOTE
+		  "\n"
+		  "Elsewhere than on a terminal the columns are: id, state, reason, exit_code, signal,\n"
+		  "submitted, started, finished, owner, priority, attempt, labels, name, command.\n",
+	 .options = ROWS(LS_ROWS), .words_max = -1, .run = cmd_ls},
+	{.name = "show", .synopsis = "ID...", .summary = "Everything about a job",
+	 .examples = EXAMPLES("reeve show last\tyour newest job",
+			      "reeve show -o json 0193f2c4\tas the service tells it"),
+	 .notes = ID_NOTE, .options = NO_OPTIONS, .words_min = 1, .words_max = -1,
+	 .takes_ids = true, .run = cmd_show},
+	{.name = "attempts", .synopsis = "ID", .summary = "The executions of a job",
+	 .examples = EXAMPLES("reeve attempts last"), .notes = ID_NOTE,
+	 .options = NO_OPTIONS, .words_min = 1, .words_max = 1, .takes_ids = true,
+	 .run = cmd_attempts},
+	{.name = "events", .synopsis = "ID", .summary = "The history of a job",
+	 .examples = EXAMPLES("reeve events last\twho did what to it, and when"),
+	 .notes = ID_NOTE, .options = NO_OPTIONS, .words_min = 1, .words_max = 1,
+	 .takes_ids = true, .run = cmd_events},
+	{.name = "logs", .synopsis = "[options] ID", .summary = "The output of a job",
+	 .examples = EXAMPLES("reeve logs last\tall of it so far",
+			      "reeve logs -f -n 20 last\tthe last 20 lines and all that follow",
+			      "reeve logs --stderr last 2>/dev/null\tonly its standard error"),
+	 .notes = ID_NOTE
+		  "\n"
+		  "On a terminal, control characters are shown instead of obeyed, unless --raw. Elsewhere\n"
+		  "the bytes come as the job wrote them. Ctrl-C while following detaches; the job goes on.\n",
+	 .options = ROWS(LOGS_ROWS), .words_min = 1, .words_max = 1, .takes_ids = true,
+	 .run = cmd_logs},
+	{.name = "stop", .synopsis = "[options] ID...", .summary = "Cancel or stop jobs",
+	 .examples = EXAMPLES("reeve stop last",
+			      "reeve stop --reason 'wrong file' 0193f2c4-a1b2",
+			      "reeve ls -o id state:queued | xargs reeve stop --yes\tseveral at once"),
+	 .notes = ID_NOTE
+		  "\n"
+		  "A job that has not started is cancelled; a running one gets SIGTERM and, after its grace,\n"
+		  "is killed with all its descendants. This command does not wait for that: `reeve wait`.\n",
+	 .options = ROWS(STOP_ROWS), .words_min = 1, .words_max = -1, .takes_ids = true,
+	 .run = cmd_stop},
+	{.name = "wait", .synopsis = "[options] ID...", .summary = "Wait until jobs have ended",
+	 .examples = EXAMPLES("reeve wait last && echo well",
+			      "reeve wait --timeout 30s last\t124 when it takes longer",
+			      "reeve wait --any 0193f2c4-a1b2 0193f2c4-c3d4"),
+	 .notes = ID_NOTE
+		  "\n"
+		  "The exit code is the job's, or 128 + n if signal n ended it; of several jobs the first\n"
+		  "that is not 0, in the order of the arguments. A job that did not succeed and has no exit\n"
+		  "code but 0 gives 1.\n",
+	 .options = ROWS(WAIT_ROWS), .words_min = 1, .words_max = -1, .takes_ids = true,
+	 .run = cmd_wait},
+	{.name = "whoami", .synopsis = "", .summary = "Who we are to the service",
+	 .examples = EXAMPLES("reeve whoami"), .options = NO_OPTIONS, .run = cmd_whoami},
+	{.name = "api", .synopsis = "METHOD PATH [BODY]", .summary = "A request of your own",
+	 .examples = EXAMPLES("reeve api GET /v1/jobs?limit=2",
+			      "reeve api POST /v1/jobs '{\"command\": \"true\"}'",
+			      "reeve api POST /v1/jobs @job.json\tthe body from a file; - is standard input"),
+	 .options = NO_OPTIONS, .words_min = 2, .words_max = 3, .run = cmd_api},
+	{.name = "check", .synopsis = "[FILE]", .summary = "Check a configuration",
+	 .examples = EXAMPLES("reeve check reeve.json\tsays line and column of what is wrong",
+			      "reeve check --example > reeve.json\tevery setting with its default"),
+	 .notes = "Without FILE: that of --config, of REEVE_CONFIG, or none; with the REEVE_ variables of\n"
+		  "the environment in any case.\n",
+	 .options = ROWS(CHECK_ROWS), .words_max = 1, .run = cmd_check},
+	{.name = "db ls", .synopsis = "[FILTER...]", .summary = "List jobs from the database file",
+	 .examples = EXAMPLES("reeve db ls --db var/reeve.db state:failed"),
+	 .notes = DB_NOTE "\n" FILTER_NOTE, .options = ROWS(DB_LS_ROWS), .words_max = -1,
+	 .run = cmd_db_ls},
+	{.name = "db show", .synopsis = "ID...", .summary = "Everything about a job, from the file",
+	 .examples = EXAMPLES("reeve db show --state-dir /var/lib/reeve last"),
+	 .notes = DB_NOTE "\n" ID_NOTE, .options = ROWS(DB_ROWS), .words_min = 1,
+	 .words_max = -1, .run = cmd_db_show},
+	{.name = "db logs", .synopsis = "[options] ID", .summary = "The output of a job, from the file",
+	 .examples = EXAMPLES("reeve db logs last"),
+	 .notes = DB_NOTE "Large outputs lie in files beside it, below the state directory.\n\n" ID_NOTE,
+	 .options = ROWS(DB_LOGS_ROWS), .words_min = 1, .words_max = 1, .run = cmd_db_logs},
+	{.name = "db check", .synopsis = "", .summary = "Is the database file sound?",
+	 .examples = EXAMPLES("reeve db check --db backup.db"),
+	 .notes = "Looks for damage, dangling references, and states that no event explains. Exit code 1\n"
+		  "when something was found, one line each.\n\n" DB_NOTE,
+	 .options = ROWS(DB_ROWS), .run = cmd_db_check},
+	{.name = "db verify", .synopsis = "", .summary = "Was the history changed by anybody?",
+	 .examples = EXAMPLES("reeve db verify --db var/reeve.db"),
+	 .notes = "Walks the hash chain of the events and checks the stored hashes of outputs. Exit code 1\n"
+		  "when something does not fit, naming the first row.\n\n" DB_NOTE,
+	 .options = ROWS(DB_ROWS), .run = cmd_db_verify},
+	{.name = "db backup", .synopsis = "FILE", .summary = "Copy the live database",
+	 .examples = EXAMPLES("reeve db backup /backup/reeve-$(date +%F).db"),
+	 .notes = "FILE must not exist. A plain copy of a live database is a broken one; this is not.\n"
+		  "Large outputs lie in files of their own and are not part of it.\n\n" DB_NOTE,
+	 .options = ROWS(DB_ROWS), .words_min = 1, .words_max = 1, .run = cmd_db_backup},
+	{.name = "db schema", .synopsis = "", .summary = "The tables and views, as SQL",
+	 .examples = EXAMPLES("reeve db schema | less"),
+	 .notes = "What this program's migrations make; it needs no database.\n",
+	 .options = NO_OPTIONS, .run = cmd_db_schema},
+	{.name = "version", .synopsis = "", .summary = "The version",
+	 .examples = EXAMPLES("reeve version"), .options = NO_OPTIONS, .run = cmd_version},
+	{.name = "help", .synopsis = "[VERB]", .summary = "Help",
+	 .examples = EXAMPLES("reeve help run", "reeve help db ls"),
+	 .options = ROWS(HELP_ROWS), .words_max = 2, .run = cmd_help},
+	{.name = "completion", .synopsis = "bash", .summary = "A completion script for the shell",
+	 .examples = EXAMPLES("eval \"$(reeve completion bash)\"\tin ~/.bashrc"),
+	 .options = NO_OPTIONS, .words_min = 1, .words_max = 1, .run = cmd_completion},
+};
+
+/* clang-format on */
+
+const struct command_table COMMANDS = ROWS(COMMAND_ROWS);
+const struct option_rows GLOBAL_OPTIONS = ROWS(GLOBAL_ROWS);
+
+static const struct command *find_exact(const char *name)
+{
+	for (size_t i = 0; i < COMMANDS.count; i++)
+		if (strcmp(COMMANDS.row[i].name, name) == 0)
+			return &COMMANDS.row[i];
+	return NULL;
+}
+
+/* Is `word` the first of two-word names ("db")? */
+static bool is_group(const char *word)
+{
+	const size_t length = strlen(word);
+	for (size_t i = 0; i < COMMANDS.count; i++)
+		if (strncmp(COMMANDS.row[i].name, word, length) == 0 &&
+		    COMMANDS.row[i].name[length] == ' ')
+			return true;
+	return false;
+}
+
+static int unknown_command(const char *name, struct err *err)
+{
+	const char *names[64];
+	size_t count = 0;
+	for (size_t i = 0; i < COMMANDS.count && count < ARRAY_SIZE(names); i++)
+		names[count++] = COMMANDS.row[i].name;
+	const char *nearest = text_nearest(name, names, count);
+	if (nearest != NULL)
+		return err_set(err, ERR_INVALID, "no command \"%s\"; did you mean %s?",
+			       name, nearest);
+	return err_set(err, ERR_INVALID, "no command \"%s\"", name);
+}
+
+const struct command *command_find(char *const *word, size_t words, size_t *ret_words,
+				   struct err *err)
+{
+	const bool is_pair = is_group(word[0]);
+	if (is_pair && words < 2) {
+		err_set(err, ERR_INVALID, "%s wants a second word: reeve help", word[0]);
+		return NULL;
+	}
+	AUTO_FREE char *name =
+		is_pair ? mem_printf("%s %s", word[0], word[1]) : mem_strdup(word[0]);
+	const struct command *command = find_exact(name);
+	if (command == NULL)
+		(void)unknown_command(name, err);
+	*ret_words = is_pair ? 2 : 1;
+	return command;
+}
