@@ -33,6 +33,9 @@ static const struct error_row *row_of(enum err_code code)
 	return &rows[code];
 }
 
+static void fill(struct err *err, enum err_code code, const char *format, va_list args)
+	__attribute__((format(printf, 3, 0)));
+
 /* Formats first and copies then: an argument may be the old text of the same error. What
  * is cut off ends at a whole character, since the text may become JSON. */
 static void fill(struct err *err, enum err_code code, const char *format, va_list args)

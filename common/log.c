@@ -57,7 +57,7 @@ static void put_raw(struct line *line, const char *piece, size_t length)
 /* Takes the piece whole or not at all, and nothing more after a refusal. */
 static void put(struct line *line, const char *piece, size_t length)
 {
-	if (line->is_cut || length > LINE_LIMIT - line->length)
+	if (line->is_cut || line->length + length > LINE_LIMIT)
 		line->is_cut = true;
 	else
 		put_raw(line, piece, length);
@@ -109,15 +109,16 @@ static void put_value(struct line *line, const char *text)
 	put_raw(line, "\"", 1);
 }
 
-/* Sets " key=" before a value. False, and the mark of a cut line, when there is no room:
- * a key without the start of its value would say something that is not so. */
-static bool put_key(struct line *line, const char *key)
+/* Sets " key=" before a value of which `least` bytes must fit. False, and the mark of a
+ * cut line, when there is no room: a key without its value would say something that is
+ * not so. */
+static bool put_key(struct line *line, const char *key, size_t least)
 {
 	const size_t length = strlen(key);
 
 	if (line->is_cut)
 		return false;
-	if (length + 3 > LINE_LIMIT - line->length) {
+	if (line->length + length + least + 2 > LINE_LIMIT) {
 		line->is_cut = true;
 		put_raw(line, " ...", 4);
 		return false;
@@ -131,16 +132,18 @@ static bool put_key(struct line *line, const char *key)
 
 static void put_text(struct line *line, const char *key, const char *text)
 {
-	if (put_key(line, key))
+	if (put_key(line, key, 1))
 		put_value(line, text == NULL ? "" : text);
 }
 
-static void put_field(struct line *line, const struct log_field *field)
+/* Whole or not at all: half a number is another number. */
+static void put_number(struct line *line, const char *key, int64_t value)
 {
 	char number[sizeof("-9223372036854775808")];
 
-	snprintf(number, sizeof(number), "%" PRId64, field->number);
-	put_text(line, field->key, field->is_int ? number : field->text);
+	snprintf(number, sizeof(number), "%" PRId64, value);
+	if (put_key(line, key, strlen(number)))
+		put(line, number, strlen(number));
 }
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields)
@@ -157,8 +160,12 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 	put_text(&line, "level", level_words[level]);
 	put_text(&line, "prog", program_name);
 	put_text(&line, "ev", event);
-	for (; fields->key != NULL; fields++)
-		put_field(&line, fields);
+	for (; fields->key != NULL; fields++) {
+		if (fields->is_int)
+			put_number(&line, fields->key, fields->number);
+		else
+			put_text(&line, fields->key, fields->text);
+	}
 	put_raw(&line, "\n", 1);
 	/* Whole or lost: a log that cannot be written must not stop the work. */
 	const ssize_t ignored = write(STDERR_FILENO, line.data, line.length);
