@@ -1,0 +1,49 @@
+/* main.c - reeve-worker: claims jobs, has them run, records how they ended.
+ *
+ *     reeve-worker [--config FILE]
+ */
+#include "worker/supervise.h"
+
+#define USAGE "usage: reeve-worker [--config FILE]\n"
+
+/* 0 go on, 1 done, -1 usage. */
+static int parse_arguments(int argc, char **argv, const char **ret_path)
+{
+	if (argc == 2 && text_equal(argv[1], "--version")) {
+		printf("reeve-worker %s\n", REEVE_VERSION);
+		return 1;
+	}
+	if (argc == 2 && text_equal(argv[1], "--help")) {
+		printf(USAGE);
+		return 1;
+	}
+	if (argc == 3 && text_equal(argv[1], "--config")) {
+		*ret_path = argv[2];
+		return 0;
+	}
+	return argc == 1 ? 0 : -1;
+}
+
+int main(int argc, char **argv)
+{
+	const char *path = NULL;
+	struct config config;
+	struct err err = ERR_INIT;
+	int result = parse_arguments(argc, argv, &path);
+
+	if (result != 0) {
+		if (result < 0)
+			fprintf(stderr, USAGE);
+		return result < 0 ? EXIT_PERMANENT : EXIT_SUCCESS;
+	}
+	log_init("reeve-worker", LOG_INFO);
+	if (config_load(&config, path, &err) != 0) {
+		log_event(LOG_ERROR, "config_refused", LOG_TEXT("error", err.text),
+			  LOG_END);
+		return EXIT_PERMANENT;
+	}
+	log_init("reeve-worker", config.log_level);
+	result = supervise(&config);
+	config_release(&config);
+	return result;
+}

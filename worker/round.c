@@ -1,0 +1,238 @@
+/* round.c - one transaction for everything that has come together.
+ *
+ * Ends, started notes and the next claim share a commit, so that its fsync is paid once
+ * however many jobs there are. Nothing is forgotten before the commit: after a failure
+ * the same round is simply tried again. Files go only afterwards. */
+#include "worker/supervise.h"
+
+#define HEARTBEAT_US (5 * US_PER_S)
+#define CHECKPOINT_EVERY_ROUNDS 64
+
+/* --- recording --- */
+
+static int record_import(struct supervisor *supervisor, const struct work *work,
+			 struct err *err)
+{
+	return queue_attempt_import(supervisor->queue, work->job_row, work->name.number,
+				    &work->finding.journal.end, err);
+}
+
+static int record_revoke(struct supervisor *supervisor, const struct work *work,
+			 struct err *err)
+{
+	return queue_attempt_revoke(supervisor->queue, work->job_row, work->name.number,
+				    err);
+}
+
+static int record_lost(struct supervisor *supervisor, const struct work *work,
+		       struct err *err)
+{
+	return queue_attempt_lost(supervisor->queue, work->job_row, work->name.number,
+				  verdict_word(work->finding.verdict), err);
+}
+
+struct recording {
+	int (*run)(struct supervisor *supervisor, const struct work *work,
+		   struct err *err);
+};
+
+/* clang-format off */
+static const struct recording RECORDINGS[VERDICTS] = {
+	[VERDICT_IMPORT]      = { record_import },
+	[VERDICT_REVOKE]      = { record_revoke },
+	[VERDICT_LOST_SHIM]   = { record_lost },
+	[VERDICT_LOST_REBOOT] = { record_lost },
+};
+/* clang-format on */
+
+/* Did the queue refuse this one row only, so that the transaction may go on? */
+static bool is_refusal(const struct err *err)
+{
+	return err->code == ERR_INVALID || err->code == ERR_NOT_FOUND ||
+	       err->code == ERR_CONFLICT;
+}
+
+static int record_end(struct supervisor *supervisor, struct work *work, struct err *err)
+{
+	if (RECORDINGS[work->finding.verdict].run(supervisor, work, err) >= 0)
+		return 0;
+	if (!is_refusal(err))
+		return -1;
+	log_event(LOG_ERROR, "record_refused", LOG_TEXT("job", work->name.job_id),
+		  LOG_INT("attempt", work->name.number), LOG_TEXT("error", err->text),
+		  LOG_END);
+	work->is_refused_by_queue = true;
+	return 0;
+}
+
+static int record_notes(struct supervisor *supervisor, const struct work *work,
+			struct err *err)
+{
+	if (work->has_started_note &&
+	    queue_attempt_started(supervisor->queue, work->job_row, work->name.number,
+				  work->pid, work->pid_started, work->started_at,
+				  err) < 0 &&
+	    !is_refusal(err))
+		return -1;
+	if (work->has_stopping_note &&
+	    queue_attempt_stopping(supervisor->queue, work->job_row, work->name.number,
+				   work->stop_reason, err) < 0 &&
+	    !is_refusal(err))
+		return -1;
+	return 0;
+}
+
+static int record_all(struct supervisor *supervisor, struct err *err)
+{
+	for (size_t i = 0; i < supervisor->works.count; i++) {
+		struct work *work = supervisor->works.item[i];
+		const int result = work->phase == WORK_CLOSING
+					   ? record_end(supervisor, work, err)
+					   : record_notes(supervisor, work, err);
+
+		if (result != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* --- what there is to do --- */
+
+static size_t count_notes(const struct supervisor *supervisor)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < supervisor->works.count; i++) {
+		const struct work *work = supervisor->works.item[i];
+
+		count += work->phase != WORK_CLOSING &&
+			 (work->has_started_note || work->has_stopping_note);
+	}
+	return count;
+}
+
+/* Slots are ours to count: attempts that are adopted, or that nobody has reported yet,
+ * take one as well. */
+static int claim_room(const struct supervisor *supervisor)
+{
+	const int living = (int)(supervisor->works.count - supervisor->works.closing);
+	const int free_slots = (int)supervisor->config->slots - living;
+	const int capacity = supervisor->ops->capacity(supervisor->executor);
+
+	if (supervisor->is_ending || supervisor->is_waiting)
+		return 0;
+	return free_slots < capacity ? free_slots : capacity;
+}
+
+/* --- the transaction --- */
+
+struct round {
+	size_t changes; /* that others may wait for */
+	bool is_heartbeat;
+	int room; /* to claim for */
+	struct claim_list claims;
+};
+
+static int write_round(struct supervisor *supervisor, struct round *round,
+		       struct err *err)
+{
+	struct queue *queue = supervisor->queue;
+
+	if (queue_begin(queue, err) != 0)
+		return -1;
+	if (record_all(supervisor, err) != 0)
+		return -1;
+	if (round->is_heartbeat &&
+	    queue_worker_heartbeat(queue, supervisor->epoch, (int)supervisor->works.count,
+				   err) != 0)
+		return -1;
+	if (round->room > 0 &&
+	    queue_claim(queue, supervisor->epoch, round->room, &round->claims, err) != 0)
+		return -1;
+	return queue_commit(queue, err);
+}
+
+/* After the commit: what was recorded is forgotten, and its files go. */
+static void settle(struct supervisor *supervisor)
+{
+	for (size_t i = 0; i < supervisor->works.count; i++) {
+		struct work *work = supervisor->works.item[i];
+		const bool has_folded = work->finding.journal.end.content != NULL;
+
+		if (work->phase == WORK_CLOSING && !work->is_refused_by_queue)
+			attempt_discard(supervisor->state_fd, &work->name, has_folded);
+		work->has_started_note = false;
+		work->has_stopping_note = false;
+	}
+	works_drop_closing(supervisor);
+}
+
+static void settle_round(struct supervisor *supervisor, struct round *round)
+{
+	if (round->is_heartbeat)
+		supervisor->heartbeat_due_us = clock_boot_us() + HEARTBEAT_US;
+	supervisor->is_short_logged = false;
+	settle(supervisor);
+	round->changes += round->claims.count;
+	/* As many as were asked for: there may be more. */
+	supervisor->wants_claim =
+		round->room > 0 && round->claims.count == (size_t)round->room;
+	start_claims(supervisor, &round->claims);
+	if (round->changes == 0)
+		return;
+	supervisor->is_dirty = true;
+	supervisor->rounds++;
+	bell_ring(supervisor->ringer, WORKER_BELL);
+	if (supervisor->rounds % CHECKPOINT_EVERY_ROUNDS == 0)
+		(void)queue_checkpoint(supervisor->queue, supervisor->config->wal_bytes,
+				       NULL);
+}
+
+/* A full disk or a machine short of something: everything stays as it is, the journals
+ * too, and is tried again. Anything else ends the worker, which a restart repairs. */
+static int fail(struct supervisor *supervisor, const struct err *err)
+{
+	queue_rollback(supervisor->queue);
+	for (size_t i = 0; i < supervisor->works.count; i++)
+		supervisor->works.item[i]->is_refused_by_queue = false;
+	if (err->code == ERR_OUT_OF_SPACE || err->code == ERR_UNAVAILABLE) {
+		if (!supervisor->is_short_logged)
+			log_event(LOG_ERROR, "record_postponed",
+				  LOG_TEXT("error", err->text), LOG_END);
+		supervisor->is_short_logged = true;
+		supervisor->is_waiting = true;
+		return 0;
+	}
+	log_event(LOG_ERROR, err->code == ERR_CONFLICT ? "superseded" : "record_failed",
+		  LOG_TEXT("error", err->text), LOG_END);
+	supervisor->exit_code = EXIT_TEMPORARY;
+	supervisor->is_over = true;
+	return -1;
+}
+
+int round_run(struct supervisor *supervisor)
+{
+	const size_t closing = supervisor->works.closing;
+	struct round round = {.changes = closing + count_notes(supervisor)};
+	struct err err = ERR_INIT;
+	int result = 0;
+
+	if (supervisor->is_over)
+		return -1;
+	if (closing > 0)
+		supervisor->wants_claim = true;
+	if (supervisor->is_short_logged && supervisor->is_waiting)
+		return 0;
+	round.is_heartbeat = clock_boot_us() >= supervisor->heartbeat_due_us;
+	round.room = supervisor->wants_claim ? claim_room(supervisor) : 0;
+	if (round.changes == 0 && !round.is_heartbeat && round.room <= 0)
+		return 0;
+	if (write_round(supervisor, &round, &err) != 0) {
+		result = fail(supervisor, &err);
+	} else {
+		settle_round(supervisor, &round);
+		result = 1;
+	}
+	claim_list_release(&round.claims);
+	return result;
+}

@@ -1,0 +1,113 @@
+/* shim.c - reeve-shim: receive a spec, serve it, answer; until the worker is gone.
+ *
+ *     reeve-shim SOCKET_FD STATE_DIR        (started by reeve-worker only)
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "worker/process.h"
+#include "worker/shim.h"
+
+#define CHILD_STACK_BYTES ((size_t)256 << 10)
+#define EXIT_PERMANENT 100
+#define EXIT_TEMPORARY 111
+
+/* Signals meant for the service stop no job; the job's own faults reach only the job. */
+static int set_signals(struct shim *shim)
+{
+	static const int IGNORED[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGXFSZ};
+	struct sigaction action = {.sa_handler = SIG_IGN};
+	sigset_t waited;
+
+	for (size_t i = 0; i < ARRAY_SIZE(IGNORED); i++)
+		(void)sigaction(IGNORED[i], &action, NULL);
+	sigemptyset(&waited);
+	sigaddset(&waited, SIGCHLD);
+	sigaddset(&waited, STOP_SIGNAL);
+	sigaddset(&waited, STOP_SIGNAL_FORCE);
+	if (sigprocmask(SIG_SETMASK, &waited, NULL) != 0)
+		return -1;
+	shim->signal_fd = signalfd(-1, &waited, SFD_CLOEXEC | SFD_NONBLOCK);
+	return shim->signal_fd < 0 ? -1 : 0;
+}
+
+static int open_all(struct shim *shim)
+{
+	struct process self;
+	char *stack = NULL;
+
+	if (process_look(shim->pid, &self) != 0 || set_signals(shim) != 0 ||
+	    prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
+		return -1;
+	shim->started = self.started;
+	shim->state_fd = open(shim->state_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	shim->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	shim->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	stack = mmap(NULL, CHILD_STACK_BYTES, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	if (shim->state_fd < 0 || shim->null_fd < 0 || shim->timer_fd < 0 ||
+	    stack == MAP_FAILED)
+		return -1;
+	shim->child_stack = stack + CHILD_STACK_BYTES;
+	shim->buffer = mem_alloc(SHIM_BUFFER_BYTES);
+	shim->ringer = bell_ringer_open(shim->state_dir);
+	return 0;
+}
+
+static void close_all(struct shim *shim)
+{
+	bell_ringer_close(shim->ringer);
+	free(shim->buffer);
+	(void)munmap((char *)shim->child_stack - CHILD_STACK_BYTES, CHILD_STACK_BYTES);
+	close(shim->state_fd);
+	close(shim->null_fd);
+	close(shim->timer_fd);
+	close(shim->signal_fd);
+	close(shim->socket);
+}
+
+/* Until the worker is gone. -1: what it sends makes no sense. */
+static int serve_all(struct shim *shim)
+{
+	for (bool is_heard = true; is_heard;) {
+		struct spec spec;
+		struct err err = ERR_INIT;
+		int stdin_fd = -1;
+		const int got = spec_receive(shim->socket, &spec, &stdin_fd, &err);
+
+		if (got <= 0)
+			return got;
+		is_heard = shim_serve(shim, &spec, stdin_fd);
+		mem_auto_close(&stdin_fd);
+		spec_release(&spec);
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct shim shim = {.pid = getpid()};
+	int64_t socket = 0;
+	int result = 0;
+
+	if (argc != 3 || text_parse_int(argv[1], 0, INT32_MAX, &socket) != 0) {
+		fprintf(stderr, "reeve-shim is started by reeve-worker\n");
+		return EXIT_PERMANENT;
+	}
+	shim.socket = (int)socket;
+	shim.state_dir = argv[2];
+	if (open_all(&shim) != 0) {
+		perror("reeve-shim: cannot start");
+		return EXIT_TEMPORARY;
+	}
+	(void)fcntl(shim.socket, F_SETFD, FD_CLOEXEC);
+	result = serve_all(&shim);
+	close_all(&shim);
+	return result == 0 ? EXIT_SUCCESS : EXIT_PERMANENT;
+}

@@ -1,0 +1,120 @@
+/* start.c - from a committed claim to a shim that has its spec. */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "worker/supervise.h"
+
+static int64_t or_default(int64_t value, int64_t nothing, int64_t fallback)
+{
+	return value == nothing ? fallback : value;
+}
+
+/* The job's own wishes, else the configured ones. Borrows from both. */
+static int make_spec(const struct supervisor *supervisor, const struct claim *claim,
+		     struct spec *ret, struct err *err)
+{
+	const struct config *config = supervisor->config;
+	const struct job *job = &claim->job;
+	static char nothing[1] = "";
+
+	*ret = (struct spec){
+		.number = claim->number,
+		.timeout_us = or_default(job->timeout_us, 0, config->timeout_us),
+		.kill_grace_us =
+			or_default(job->kill_grace_us, -1, config->kill_grace_us),
+		.output_bytes_max =
+			or_default(job->output_bytes_max, -1, config->output_bytes),
+		.output_fold_bytes = config->output_fold_bytes,
+		.output_policy = job->output_policy,
+		.working_directory = job->working_directory != NULL
+					     ? job->working_directory
+					     : config->working_directory,
+		.cgroup = nothing,
+		.roots = config->exec_roots};
+	snprintf(ret->job_id, sizeof(ret->job_id), "%s", job->id);
+	if (argv_of(job->command, &ret->argv, err) != 0)
+		return -1;
+	if (environment_of(config, &supervisor->account, claim, &ret->environment, err) ==
+	    0)
+		return 0;
+	words_free(ret->argv);
+	return -1;
+}
+
+/* A job that can never be started ends so; it never had a journal to say it. */
+static void close_refused(struct supervisor *supervisor, struct work *work,
+			  const char *text)
+{
+	struct attempt_end *end = &work->finding.journal.end;
+
+	memset(&work->finding, 0, sizeof(work->finding));
+	end->ended_at = clock_now_us();
+	snprintf(end->error, sizeof(end->error), "spec: %.180s", text);
+	digest_of("", 0, end->sha256);
+	work_close(supervisor, work, VERDICT_IMPORT);
+}
+
+/* Something is short (space, descriptors, processes): the attempt is taken back, and no
+ * more are claimed before the next tick. */
+static void close_taken_back(struct supervisor *supervisor, struct work *work,
+			     const struct err *err)
+{
+	log_event(LOG_ERROR, "start_postponed", LOG_TEXT("job", work->name.job_id),
+		  LOG_INT("attempt", work->name.number), LOG_TEXT("error", err->text),
+		  LOG_END);
+	supervisor->wants_claim = false;
+	supervisor->is_waiting = true;
+	work_event(supervisor, work, WORK_LOOK, NULL);
+}
+
+static enum start_result hand_over(struct supervisor *supervisor, struct work *work,
+				   const struct spec *spec, const struct claim *claim,
+				   struct err *err)
+{
+	AUTO_CLOSE int stdin_fd = -1;
+
+	if (claim->stdin_data != NULL) {
+		stdin_fd = memfd_of("stdin", claim->stdin_data, claim->stdin_bytes);
+		if (stdin_fd < 0) {
+			err_sys(err, ERR_UNAVAILABLE, errno, "memfd_create");
+			return START_BUSY;
+		}
+	}
+	if (attempt_prepare(supervisor->state_fd, &work->name, err) != 0)
+		return START_BUSY;
+	return supervisor->ops->start(supervisor->executor, spec, stdin_fd, work, err);
+}
+
+static void start_one(struct supervisor *supervisor, const struct claim *claim)
+{
+	struct work *work =
+		work_add(supervisor, claim->job.id, claim->number, claim->job.row);
+	struct err err = ERR_INIT;
+	struct spec spec;
+
+	if (make_spec(supervisor, claim, &spec, &err) != 0) {
+		close_refused(supervisor, work, err.text);
+		return;
+	}
+	switch (hand_over(supervisor, work, &spec, claim, &err)) {
+	case START_STARTED:
+	case START_MAYBE:
+		break;
+	case START_REFUSED:
+		close_refused(supervisor, work, err.text);
+		break;
+	case START_BUSY:
+	case START_DOWN:
+		close_taken_back(supervisor, work, &err);
+		break;
+	}
+	words_free(spec.argv);
+	words_free(spec.environment);
+}
+
+void start_claims(struct supervisor *supervisor, const struct claim_list *claims)
+{
+	for (size_t i = 0; i < claims->count; i++)
+		start_one(supervisor, &claims->item[i]);
+}

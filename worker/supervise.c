@@ -1,0 +1,395 @@
+/* supervise.c - reeve-worker's loop: one thread, one epoll, readiness into events.
+ *
+ * It sleeps until somebody rings, a shim reports or a second has passed; the second is
+ * there to notice rows that were written by hand, and for the heartbeat. */
+#include "worker/supervise.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define STOP_REQUESTS_AT_ONCE 64
+
+/* --- sources of readiness --- */
+
+static void on_bell(struct supervisor *supervisor)
+{
+	if (bell_drain(supervisor->bell_fd) == 1)
+		supervisor->wants_look = true;
+}
+
+/* Our shims, and whatever a dead shim's job left to us: as the next subreaper up it is
+ * ours to reap. */
+static void reap_orphans(struct supervisor *supervisor)
+{
+	siginfo_t info = {.si_pid = 0};
+
+	while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       info.si_pid != 0) {
+		if (supervisor->ops->owns(supervisor->executor, info.si_pid))
+			break; /* its pidfd will tell; then we come again */
+		(void)waitpid(info.si_pid, NULL, WNOHANG);
+		info.si_pid = 0;
+	}
+}
+
+static void on_signal(struct supervisor *supervisor)
+{
+	struct signalfd_siginfo info;
+
+	while (sys.read(supervisor->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGCHLD)
+			continue;
+		supervisor->is_ending = true;
+		supervisor->is_over = true;
+	}
+}
+
+static void on_report(void *context, const struct report *report)
+{
+	static const enum work_event EVENTS[] = {
+		[REPORT_STARTED] = WORK_STARTED,
+		[REPORT_STOPPING] = WORK_STOPPING,
+		[REPORT_LOOK] = WORK_LOOK,
+	};
+
+	work_event(context, report->cookie, EVENTS[report->kind], report);
+}
+
+static void on_executor(struct supervisor *supervisor)
+{
+	supervisor->ops->poll(supervisor->executor, on_report, supervisor);
+}
+
+/* Once after a busy time, so that an idle database is one file. */
+static void checkpoint(struct supervisor *supervisor, bool is_idle)
+{
+	const int64_t least = is_idle ? 0 : supervisor->config->wal_bytes;
+	struct err err = ERR_INIT;
+
+	if (!supervisor->is_dirty)
+		return;
+	if (queue_checkpoint(supervisor->queue, least, &err) != 0)
+		log_event(LOG_WARN, "checkpoint_failed", LOG_TEXT("error", err.text),
+			  LOG_END);
+	if (is_idle)
+		supervisor->is_dirty = false;
+}
+
+static void on_tick(struct supervisor *supervisor)
+{
+	uint64_t times = 0;
+	int64_t version = supervisor->data_version;
+	bool is_idle = supervisor->rounds == 0;
+
+	(void)!sys.read(supervisor->timer_fd, &times, sizeof(times));
+	if (queue_data_version(supervisor->queue, &version, NULL) == 0 &&
+	    version != supervisor->data_version) {
+		supervisor->data_version = version;
+		supervisor->wants_look = true;
+		supervisor->is_dirty = true;
+		is_idle = false;
+	}
+	if (supervisor->is_waiting) {
+		supervisor->is_waiting = false;
+		supervisor->wants_claim = true;
+	}
+	works_tick(supervisor);
+	reap_orphans(supervisor);
+	checkpoint(supervisor, is_idle);
+	supervisor->rounds = 0;
+}
+
+/* One row per thing that can become ready; the index is the epoll mark. */
+struct source {
+	int (*fd)(const struct supervisor *supervisor);
+	void (*run)(struct supervisor *supervisor);
+};
+
+static int bell_fd_of(const struct supervisor *supervisor)
+{
+	return supervisor->bell_fd;
+}
+
+static int signal_fd_of(const struct supervisor *supervisor)
+{
+	return supervisor->signal_fd;
+}
+
+static int timer_fd_of(const struct supervisor *supervisor)
+{
+	return supervisor->timer_fd;
+}
+
+static int executor_fd_of(const struct supervisor *supervisor)
+{
+	return supervisor->ops->wait_fd(supervisor->executor);
+}
+
+static const struct source SOURCES[] = {
+	{.fd = executor_fd_of, .run = on_executor},
+	{.fd = bell_fd_of, .run = on_bell},
+	{.fd = signal_fd_of, .run = on_signal},
+	{.fd = timer_fd_of, .run = on_tick},
+};
+
+/* --- looking at the database --- */
+
+static struct work *find_work(const struct supervisor *supervisor, int64_t job_row,
+			      int number)
+{
+	for (size_t i = 0; i < supervisor->works.count; i++) {
+		struct work *work = supervisor->works.item[i];
+
+		if (work->job_row == job_row && work->name.number == number)
+			return work;
+	}
+	return NULL;
+}
+
+static void take_stop_requests(struct supervisor *supervisor)
+{
+	struct stop_request requests[STOP_REQUESTS_AT_ONCE];
+	int64_t after_row = 0;
+	int count = 0;
+
+	do {
+		count = queue_stop_requests(supervisor->queue, after_row, requests,
+					    STOP_REQUESTS_AT_ONCE, NULL);
+		for (int i = 0; i < count; i++) {
+			struct work *work = find_work(supervisor, requests[i].job_row,
+						      requests[i].number);
+
+			after_row = requests[i].job_row;
+			if (work == NULL ||
+			    (work->wants_stop &&
+			     work->is_stop_forced == requests[i].is_forced))
+				continue;
+			work->is_stop_forced = requests[i].is_forced;
+			work_event(supervisor, work, WORK_STOP_WANTED, NULL);
+		}
+	} while (count == STOP_REQUESTS_AT_ONCE);
+}
+
+/* Everything that can be done now, until nothing is left to do. */
+static void work_off(struct supervisor *supervisor)
+{
+	bool has_looked = false;
+
+	do {
+		has_looked = supervisor->wants_look;
+		supervisor->wants_look = false;
+		if (has_looked)
+			supervisor->wants_claim = true;
+		while (round_run(supervisor) == 1)
+			;
+		if (has_looked)
+			take_stop_requests(supervisor);
+	} while (supervisor->wants_look);
+}
+
+/* --- opening --- */
+
+/* One worker a state directory. Its number is in the lock file for the person who meets
+ * the message. */
+static int take_lock(struct supervisor *supervisor, struct err *err)
+{
+	AUTO_FREE char *path = config_path(supervisor->config, "worker.lock");
+	AUTO_BUF struct buf holder = BUF_INIT(64);
+	char number[16];
+
+	if (file_lock(path, &supervisor->lock_fd, err) != 0) {
+		if (err->code != ERR_CONFLICT ||
+		    file_read(AT_FDCWD, path, &holder, NULL) != 0 || holder.length == 0)
+			return -1;
+		holder.data[strcspn(holder.data, "\n")] = '\0';
+		return err_set(err, ERR_CONFLICT,
+			       "another reeve-worker (pid %s) works in %s", holder.data,
+			       supervisor->config->state_dir);
+	}
+	snprintf(number, sizeof(number), "%d\n", (int)getpid());
+	if (ftruncate(supervisor->lock_fd, 0) != 0 ||
+	    file_write_all(supervisor->lock_fd, number, strlen(number)) != 0)
+		log_event(LOG_WARN, "lock_unmarked", LOG_TEXT("path", path), LOG_END);
+	return 0;
+}
+
+static int make_dirs(struct supervisor *supervisor, struct err *err)
+{
+	static const char *const DIRS[] = {"attempts", "output", "run/bell"};
+
+	if (file_make_dirs(supervisor->config->state_dir, 0700, err) != 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(DIRS); i++) {
+		AUTO_FREE char *path = config_path(supervisor->config, DIRS[i]);
+
+		if (file_make_dirs(path, 0700, err) != 0)
+			return -1;
+	}
+	supervisor->state_fd =
+		open(supervisor->config->state_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (supervisor->state_fd < 0)
+		return err_sys(err, ERR_INTERNAL, errno, "opening %s",
+			       supervisor->config->state_dir);
+	return 0;
+}
+
+static int open_signals(struct supervisor *supervisor, struct err *err)
+{
+	sigset_t waited;
+
+	sigemptyset(&waited);
+	sigaddset(&waited, SIGTERM);
+	sigaddset(&waited, SIGINT);
+	sigaddset(&waited, SIGCHLD);
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (sigprocmask(SIG_BLOCK, &waited, NULL) != 0 ||
+	    prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
+		return err_sys(err, ERR_INTERNAL, errno, "setting up signals");
+	supervisor->signal_fd = signalfd(-1, &waited, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (supervisor->signal_fd < 0)
+		return err_sys(err, ERR_UNAVAILABLE, errno, "signalfd");
+	return 0;
+}
+
+static int open_loop(struct supervisor *supervisor, struct err *err)
+{
+	const struct itimerspec second = {.it_interval = {.tv_sec = 1},
+					  .it_value = {.tv_sec = 1}};
+
+	supervisor->timer_fd =
+		timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	supervisor->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (supervisor->timer_fd < 0 || supervisor->epoll_fd < 0 ||
+	    timerfd_settime(supervisor->timer_fd, 0, &second, NULL) != 0)
+		return err_sys(err, ERR_UNAVAILABLE, errno, "timerfd and epoll");
+	for (size_t i = 0; i < ARRAY_SIZE(SOURCES); i++) {
+		struct epoll_event event = {.events = EPOLLIN, .data.u64 = i};
+
+		if (epoll_ctl(supervisor->epoll_fd, EPOLL_CTL_ADD,
+			      SOURCES[i].fd(supervisor), &event) != 0)
+			return err_sys(err, ERR_UNAVAILABLE, errno, "epoll_ctl");
+	}
+	return 0;
+}
+
+static int open_all(struct supervisor *supervisor, struct err *err)
+{
+	const struct config *config = supervisor->config;
+
+	if (make_dirs(supervisor, err) != 0 || take_lock(supervisor, err) != 0 ||
+	    open_signals(supervisor, err) != 0 ||
+	    queue_open(&supervisor->queue, config->state_dir, QUEUE_WRITE, err) != 0)
+		return -1;
+	supervisor->ops = executor_find("local");
+	if (supervisor->ops->open(&supervisor->executor, config, err) != 0)
+		return -1;
+	account_init(&supervisor->account);
+	supervisor->ringer = bell_ringer_open(config->state_dir);
+	if (bell_listen(config->state_dir, WORKER_BELL, &supervisor->bell_fd, err) != 0)
+		return -1;
+	if (adopt_all(supervisor, err) != 0)
+		return err_wrap(err, "taking over");
+	return open_loop(supervisor, err);
+}
+
+static void close_all(struct supervisor *supervisor)
+{
+	if (supervisor->executor != NULL)
+		supervisor->ops->close(supervisor->executor);
+	works_release(supervisor);
+	if (supervisor->bell_fd >= 0)
+		bell_unlisten(supervisor->config->state_dir, WORKER_BELL);
+	mem_auto_close(&supervisor->bell_fd);
+	mem_auto_close(&supervisor->signal_fd);
+	mem_auto_close(&supervisor->timer_fd);
+	mem_auto_close(&supervisor->epoll_fd);
+	if (supervisor->ringer != NULL)
+		bell_ringer_close(supervisor->ringer);
+	account_release(&supervisor->account);
+	if (supervisor->queue != NULL)
+		queue_close(supervisor->queue);
+	mem_auto_close(&supervisor->state_fd);
+	mem_auto_close(&supervisor->lock_fd);
+}
+
+/* --- running and ending --- */
+
+static void run(struct supervisor *supervisor)
+{
+	struct epoll_event events[ARRAY_SIZE(SOURCES)];
+
+	work_off(supervisor);
+	while (!supervisor->is_over) {
+		const int count = epoll_wait(supervisor->epoll_fd, events,
+					     (int)ARRAY_SIZE(events), -1);
+
+		for (int i = 0; i < count; i++)
+			SOURCES[events[i].data.u64].run(supervisor);
+		if (!supervisor->is_over)
+			work_off(supervisor);
+	}
+}
+
+/* Records what has ended by now and says goodbye. Shims are left alone. */
+static void retire(struct supervisor *supervisor)
+{
+	struct err err = ERR_INIT;
+
+	supervisor->is_over = false;
+	on_executor(supervisor);
+	(void)round_run(supervisor);
+	if (queue_begin(supervisor->queue, &err) == 0 &&
+	    queue_worker_retire(supervisor->queue, supervisor->epoch, &err) == 0 &&
+	    queue_commit(supervisor->queue, &err) == 0)
+		(void)queue_checkpoint(supervisor->queue, 0, NULL);
+	else
+		queue_rollback(supervisor->queue);
+	log_event(LOG_INFO, "stopped", LOG_INT("running", supervisor->works.count),
+		  LOG_END);
+}
+
+static int exit_code_of(const struct err *err)
+{
+	return err->code == ERR_UNAVAILABLE || err->code == ERR_OUT_OF_SPACE ||
+			       err->code == ERR_INTERNAL
+		       ? EXIT_TEMPORARY
+		       : EXIT_PERMANENT;
+}
+
+int supervise(const struct config *config)
+{
+	struct supervisor supervisor = {.config = config,
+					.state_fd = -1,
+					.lock_fd = -1,
+					.bell_fd = -1,
+					.signal_fd = -1,
+					.timer_fd = -1,
+					.epoll_fd = -1};
+	struct err err = ERR_INIT;
+
+	if (open_all(&supervisor, &err) != 0) {
+		log_event(LOG_ERROR, "start_failed", LOG_TEXT("error", err.text),
+			  LOG_END);
+		close_all(&supervisor);
+		return exit_code_of(&err);
+	}
+	log_event(LOG_INFO, "ready", LOG_TEXT("state_dir", config->state_dir),
+		  LOG_INT("slots", config->slots), LOG_INT("epoch", supervisor.epoch),
+		  LOG_INT("running", supervisor.works.count - supervisor.works.closing),
+		  LOG_END);
+	run(&supervisor);
+	if (supervisor.is_ending)
+		retire(&supervisor);
+	close_all(&supervisor);
+	return supervisor.exit_code;
+}

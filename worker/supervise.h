@@ -1,0 +1,134 @@
+/* supervise.h - reeve-worker's own parts: the attempts in its hands, the transaction that
+ * records them, and the loop around both.
+ *
+ * The loop only turns readiness into events; what an event does to an attempt is a table
+ * in work.c; what is written is written by round.c, once per round for everything that
+ * has come together since the last. */
+#ifndef REEVE_WORKER_SUPERVISE_H
+#define REEVE_WORKER_SUPERVISE_H
+
+#include "queue/queue.h"
+#include "worker/attempt.h"
+#include "worker/environment.h"
+#include "worker/executor.h"
+
+/* --- one attempt in our hands --- */
+
+enum work_phase {
+	WORK_SENT,    /* handed to a shim, nothing heard yet */
+	WORK_RUNNING, /* its process is known */
+	WORK_CLOSING, /* judged; to be recorded with the next commit */
+	WORK_PHASES
+};
+
+struct work {
+	struct attempt_name name;
+	int64_t job_row;
+	uint32_t tag;
+	enum work_phase phase;
+	bool is_same_boot;
+	bool is_looked_at_by_tick; /* nobody will tell us: look once a second */
+
+	bool has_started_note, has_stopping_note; /* to be written */
+	pid_t pid;
+	int64_t pid_started, started_at;
+	enum stop_reason stop_reason;
+
+	bool wants_stop, is_stop_forced;
+
+	/* when closing */
+	struct finding finding;
+	struct buf content, frames;
+	char output_path[ATTEMPT_PATH_BYTES];
+	bool is_refused_by_queue; /* its record was refused: keep the files */
+};
+
+struct work_list {
+	struct work **item;
+	size_t count, capacity;
+	size_t closing; /* how many of them are */
+};
+
+/* --- the worker --- */
+
+struct supervisor {
+	const struct config *config;
+	struct queue *queue;
+	const struct executor_ops *ops;
+	struct executor *executor;
+	struct account account;
+	struct bell_ringer *ringer;
+	int state_fd, lock_fd;
+	int bell_fd, signal_fd, timer_fd, epoll_fd;
+	int64_t epoch;
+	int64_t data_version;
+	int64_t heartbeat_due_us; /* CLOCK_BOOTTIME */
+	struct work_list works;
+
+	bool wants_look;      /* somebody rang, or the database changed */
+	bool wants_claim;     /* more may be queued, or room has come free */
+	bool is_waiting;      /* something is short: nothing more before the next tick */
+	bool is_short_logged; /* said so already */
+	bool is_ending;	      /* SIGTERM: claim nothing more */
+	bool is_over;
+	bool is_dirty; /* the write-ahead log holds something of ours */
+	int rounds;    /* since the last tick */
+	int exit_code;
+};
+
+#define WORKER_BELL "worker"
+#define EXIT_PERMANENT 100
+#define EXIT_TEMPORARY 111
+
+/* --- work.c --- */
+
+enum work_event {
+	WORK_STARTED,	  /* the shim says that the process is there */
+	WORK_STOPPING,	  /* the shim says that it began a stop */
+	WORK_LOOK,	  /* something happened to it: read the journal */
+	WORK_STOP_WANTED, /* somebody wants it stopped */
+	WORK_EVENTS
+};
+
+/* Adds an attempt; owned by the list. */
+struct work *work_add(struct supervisor *supervisor, const char *job_id, int number,
+		      int64_t job_row);
+
+/* Removes and frees the closing ones, or all. */
+void works_drop_closing(struct supervisor *supervisor);
+void works_release(struct supervisor *supervisor);
+
+/* What the event does, by the phase; `report` says more where the event has more. */
+void work_event(struct supervisor *supervisor, struct work *work, enum work_event event,
+		const struct report *report);
+
+/* Judged without a journal: it never got that far. */
+void work_close(struct supervisor *supervisor, struct work *work, enum verdict verdict);
+
+/* For attempts of which nobody tells us, and stops that may have gone unheard. */
+void works_tick(struct supervisor *supervisor);
+
+/* --- round.c --- */
+
+/* Records, claims and commits, as far as there is anything; then starts what was claimed.
+ * 1 something was done, 0 there was nothing, -1 the worker must end (exit_code is set).
+ */
+int round_run(struct supervisor *supervisor);
+
+/* --- start.c --- */
+
+/* Starts what was claimed. What cannot be started is closed and recorded next. */
+void start_claims(struct supervisor *supervisor, const struct claim_list *claims);
+
+/* --- adopt.c --- */
+
+/* What a starting worker does: registers, judges every attempt that has not ended, and
+ * removes what earlier commits left behind. */
+int adopt_all(struct supervisor *supervisor, struct err *err);
+
+/* --- supervise.c --- */
+
+/* Opens everything, runs until SIGTERM or until it must end; the program's exit code. */
+int supervise(const struct config *config);
+
+#endif
