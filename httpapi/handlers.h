@@ -1,0 +1,22 @@
+/* handlers.h - the functions that the table of routes names.
+ *
+ * Each is called with a request whose body is complete and whose asker is permitted. It
+ * answers, or parks the request and goes on in request->resume. */
+#ifndef REEVE_HTTPAPI_HANDLERS_H
+#define REEVE_HTTPAPI_HANDLERS_H
+
+#include "httpapi/request.h"
+
+enum MHD_Result handle_job_submit(struct request *request);   /* submit.c */
+enum MHD_Result handle_job_list(struct request *request);     /* jobs.c */
+enum MHD_Result handle_job_get(struct request *request);      /* jobs.c */
+enum MHD_Result handle_job_attempts(struct request *request); /* history.c */
+enum MHD_Result handle_job_events(struct request *request);   /* history.c */
+enum MHD_Result handle_job_output(struct request *request);   /* output.c */
+enum MHD_Result handle_job_cancel(struct request *request);   /* cancel.c */
+enum MHD_Result handle_whoami(struct request *request);	      /* health.c */
+enum MHD_Result handle_live(struct request *request);	      /* health.c */
+enum MHD_Result handle_ready(struct request *request);	      /* health.c */
+enum MHD_Result handle_problem(struct request *request);      /* health.c */
+
+#endif

@@ -1,0 +1,221 @@
+/* job_json.c - jobs, attempts and events as the API shows them (see job_json.h). */
+#include "httpapi/job_json.h"
+
+#include "httpapi/process.h"
+
+void job_face_of_submission(struct job_face *ret, const struct submission *submission,
+			    const char *id, int64_t submitted_at)
+{
+	*ret = (struct job_face){
+		.id = id,
+		.owner = submission->owner,
+		.name = submission->name,
+		.queue = submission->queue ? submission->queue : "default",
+		.command = submission->command,
+		.working_directory = submission->working_directory,
+		.labels = submission->labels,
+		.state = JOB_QUEUED,
+		.priority = submission->priority,
+		.timeout_us = submission->timeout_us,
+		.kill_grace_us = submission->kill_grace_us,
+		.output_bytes_max = submission->output_bytes_max,
+		.output_policy = submission->output_policy,
+		.submitted_at = submitted_at,
+		.version = 1,
+	};
+}
+
+static void face_of_row(struct job_face *ret, const struct config *config,
+			const struct job *job)
+{
+	*ret = (struct job_face){
+		.id = job->id,
+		.owner = job->owner,
+		.reason = job->reason,
+		.name = job->name,
+		.queue = job->queue,
+		.command = job->command,
+		.working_directory = job->working_directory ? job->working_directory
+							    : config->working_directory,
+		.labels = job->labels,
+		.state = job->state,
+		.priority = job->priority,
+		.attempt = job->attempt,
+		.timeout_us = job->timeout_us,
+		.kill_grace_us = job->kill_grace_us < 0 ? config->kill_grace_us
+							: job->kill_grace_us,
+		.output_bytes_max = job->output_bytes_max < 0 ? config->output_bytes
+							      : job->output_bytes_max,
+		.output_policy = job->output_policy,
+		.submitted_at = job->submitted_at,
+		.started_at = job->started_at,
+		.finished_at = job->finished_at,
+		.version = job->version,
+		.has_exit_code = job->has_exit_code,
+		.has_signal = job->has_signal,
+		.exit_code = job->exit_code,
+		.signal = job->signal,
+	};
+}
+
+void attempt_look(struct attempt *attempt, struct queue *queue,
+		  const struct config *config, const struct job *job)
+{
+	struct output *output;
+	struct err err = ERR_INIT;
+	if (attempt->ended_at != 0)
+		return;
+	process_look(attempt);
+	snprintf(attempt->stored, sizeof(attempt->stored), "live");
+	if (queue_output_open(queue, config->state_dir, job, attempt->number, &output,
+			      &err) != 1)
+		return;
+	output_size(output, OUTPUT_STDOUT, &attempt->stdout_bytes, &err);
+	output_size(output, OUTPUT_STDERR, &attempt->stderr_bytes, &err);
+	output_close(output);
+}
+
+int job_face_of_job(struct job_face *ret, struct attempt *last, struct queue *queue,
+		    const struct config *config, const struct job *job, struct err *err)
+{
+	*last = (struct attempt){0};
+	face_of_row(ret, config, job);
+	if (job->attempt == 0)
+		return 0;
+	int found = queue_attempt_get(queue, job->row, job->attempt, last, err);
+	if (found <= 0)
+		return found;
+	attempt_look(last, queue, config, job);
+	ret->last = last;
+	return 0;
+}
+
+/* --- writing --- */
+
+static void put_optional_int(struct json_writer *json, const char *key, bool has,
+			     int64_t value)
+{
+	if (has)
+		json_put_int(json, key, value);
+	else
+		json_put_null(json, key);
+}
+
+/* Seconds; null for none. */
+static void put_seconds(struct json_writer *json, const char *key, int64_t us)
+{
+	if (us % US_PER_S == 0)
+		json_put_int(json, key, us / US_PER_S);
+	else
+		json_put_double(json, key, (double)us / 1e6);
+}
+
+static void put_process(struct json_writer *json, const struct attempt *attempt)
+{
+	if (!attempt || attempt->pid == 0) {
+		json_put_null(json, "process");
+		return;
+	}
+	json_open(json, "process", '{');
+	json_put_int(json, "pid", attempt->pid);
+	json_put_double(json, "cpu_user_s", (double)attempt->cpu_user_us / 1e6);
+	json_put_double(json, "cpu_system_s", (double)attempt->cpu_system_us / 1e6);
+	json_put_int(json, "max_rss_bytes", attempt->max_rss_bytes);
+	json_put_int(json, "read_bytes", attempt->read_bytes);
+	json_put_int(json, "written_bytes", attempt->written_bytes);
+	json_close(json, '}');
+}
+
+static void put_output(struct json_writer *json, const struct attempt *attempt)
+{
+	if (!attempt) {
+		json_put_null(json, "output");
+		return;
+	}
+	json_open(json, "output", '{');
+	json_put_int(json, "stdout_bytes", attempt->stdout_bytes);
+	json_put_int(json, "stderr_bytes", attempt->stderr_bytes);
+	json_put_int(json, "dropped_bytes", attempt->dropped_bytes);
+	json_put_text(json, "stored", attempt->stored[0] ? attempt->stored : NULL);
+	/* The hash of what was kept is known at the end. */
+	if (attempt->stored[0] && strcmp(attempt->stored, "live") != 0) {
+		char hex[DIGEST_HEX_BYTES];
+		text_hex(attempt->sha256, DIGEST_BYTES, hex);
+		json_put_text(json, "sha256", hex);
+	} else {
+		json_put_null(json, "sha256");
+	}
+	json_close(json, '}');
+}
+
+static void put_limits(struct json_writer *json, const struct job_face *face)
+{
+	json_open(json, "limits", '{');
+	json_put_int(json, "output_bytes", face->output_bytes_max);
+	json_put_text(json, "output_policy",
+		      face->output_policy == OUTPUT_STOP ? "stop" : "truncate");
+	json_close(json, '}');
+}
+
+void job_put(struct json_writer *json, const char *key, const struct job_face *face)
+{
+	json_open(json, key, '{');
+	json_put_text(json, "id", face->id);
+	json_put_text(json, "state", job_state_word(face->state));
+	json_put_text(json, "reason", face->reason);
+	json_put_text(json, "name", face->name);
+	json_put_raw(json, "command", face->command);
+	json_put_text(json, "queue", face->queue);
+	json_put_int(json, "priority", face->priority);
+	json_put_raw(json, "labels", face->labels ? face->labels : "{}");
+	json_put_text(json, "owner", face->owner);
+	json_put_text(json, "working_directory", face->working_directory);
+	json_put_time(json, "submitted_at", face->submitted_at);
+	json_put_time(json, "started_at", face->started_at);
+	json_put_time(json, "finished_at", face->finished_at);
+	json_put_int(json, "attempt", face->attempt);
+	put_optional_int(json, "exit_code", face->has_exit_code, face->exit_code);
+	put_optional_int(json, "signal", face->has_signal, face->signal);
+	if (face->timeout_us > 0)
+		put_seconds(json, "timeout_s", face->timeout_us);
+	else
+		json_put_null(json, "timeout_s");
+	put_seconds(json, "kill_grace_s", face->kill_grace_us);
+	put_limits(json, face);
+	json_put_text(json, "error",
+		      face->last && job_state_is_final(face->state) ? face->last->error
+								    : NULL);
+	put_process(json, face->last);
+	put_output(json, face->last);
+	json_put_int(json, "version", face->version);
+	json_close(json, '}');
+}
+
+void attempt_put(struct json_writer *json, const struct attempt *attempt)
+{
+	json_open(json, NULL, '{');
+	json_put_int(json, "number", attempt->number);
+	json_put_text(json, "state", attempt->state);
+	json_put_text(json, "outcome", attempt->outcome[0] ? attempt->outcome : NULL);
+	json_put_time(json, "claimed_at", attempt->claimed_at);
+	json_put_time(json, "started_at", attempt->started_at);
+	json_put_time(json, "ended_at", attempt->ended_at);
+	put_optional_int(json, "exit_code", attempt->has_exit_code, attempt->exit_code);
+	put_optional_int(json, "signal", attempt->has_signal, attempt->signal);
+	json_put_text(json, "error", attempt->error);
+	put_process(json, attempt);
+	put_output(json, attempt);
+	json_close(json, '}');
+}
+
+void event_put(struct json_writer *json, const struct event *event)
+{
+	json_open(json, NULL, '{');
+	json_put_int(json, "id", event->id);
+	json_put_time(json, "at", event->at);
+	json_put_text(json, "kind", event->kind);
+	json_put_text(json, "state", event->state);
+	json_put_text(json, "principal", event->principal);
+	json_put_raw(json, "data", event->data ? event->data : "null");
+	json_close(json, '}');
+}

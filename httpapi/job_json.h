@@ -1,0 +1,42 @@
+/* job_json.h - jobs, attempts and events as the API shows them.
+ *
+ * Written straight into the answer's buffer. A job is rendered from a `struct job_face`,
+ * which is filled either from a row or from what was just submitted, so that the answer
+ * to a submission needs no second look at the database and still cannot differ. */
+#ifndef REEVE_HTTPAPI_JOB_JSON_H
+#define REEVE_HTTPAPI_JOB_JSON_H
+
+#include "queue/queue.h"
+
+/* What a job's description is made of; texts are borrowed. */
+struct job_face {
+	const char *id, *owner, *reason, *name, *queue, *command, *working_directory;
+	const char *labels;
+	enum job_state state;
+	int priority, attempt;
+	int64_t timeout_us, kill_grace_us, output_bytes_max;
+	enum output_policy output_policy;
+	int64_t submitted_at, started_at, finished_at, version;
+	bool has_exit_code, has_signal;
+	int exit_code, signal;
+	const struct attempt *last; /* NULL: none */
+};
+
+/* `id` NULL (a dry run) shows as null. */
+void job_face_of_submission(struct job_face *ret, const struct submission *submission,
+			    const char *id, int64_t submitted_at);
+
+/* Fills the face and, from the database, /proc and the growing output, its last attempt
+ * (into `last`, to be released with attempt_release). */
+int job_face_of_job(struct job_face *ret, struct attempt *last, struct queue *queue,
+		    const struct config *config, const struct job *job, struct err *err);
+
+void job_put(struct json_writer *json, const char *key, const struct job_face *face);
+void attempt_put(struct json_writer *json, const struct attempt *attempt);
+void event_put(struct json_writer *json, const struct event *event);
+
+/* What a running attempt has used and written so far, into its usage fields. */
+void attempt_look(struct attempt *attempt, struct queue *queue,
+		  const struct config *config, const struct job *job);
+
+#endif

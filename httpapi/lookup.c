@@ -1,0 +1,95 @@
+/* lookup.c - what a request's path and query say (see lookup.h). */
+#include "httpapi/lookup.h"
+
+#include <strings.h>
+
+/* Only what an id can be made of reaches the database. */
+static bool may_be_id(const char *text)
+{
+	size_t length = strlen(text);
+	return length >= 4 && length < JOB_ID_BYTES &&
+	       strspn(text, "0123456789abcdefABCDEF-") == length;
+}
+
+int lookup_job(const struct request *request, struct queue *queue, struct job *ret,
+	       struct err *err)
+{
+	struct viewer viewer = request_viewer(request);
+	const char *id = request->argument;
+	int found = 0;
+	if (strcmp(id, "last") == 0)
+		found = queue_job_last(queue, &viewer, ret, err);
+	else if (may_be_id(id))
+		found = queue_job_get(queue, &viewer, id, ret, err);
+	if (found == 0)
+		return err_set(err, ERR_NOT_FOUND, "there is no such job");
+	return found < 0 ? -1 : 0;
+}
+
+/* "wait=30" among the preferences "respond-async, wait=30" (RFC 7240); NULL: none. */
+static const char *preferred_wait(const char *prefer, char ret[24])
+{
+	while (prefer && *prefer) {
+		prefer += strspn(prefer, " \t,;");
+		size_t length = strcspn(prefer, ",;");
+		if (strncasecmp(prefer, "wait=", 5) == 0) {
+			size_t digits = strcspn(prefer + 5, " \t,;");
+			snprintf(ret, 24, "%.*s", (int)(digits < 23 ? digits : 23),
+				 prefer + 5);
+			return ret;
+		}
+		prefer += length;
+	}
+	return NULL;
+}
+
+int lookup_wait(const struct request *request, int64_t *ret_us, bool *ret_preferred,
+		struct err *err)
+{
+	int64_t max_us = request->server->config->http.wait_max_us, us = 0;
+	char preference[24];
+	const char *text = target_param(&request->target, "wait");
+	*ret_preferred = false;
+	if (text) {
+		if (text_parse_duration_us(text, &us) < 0 || us > max_us)
+			return err_set(err, ERR_BAD_REQUEST,
+				       "wait is a number of seconds from 0 to %lld",
+				       (long long)(max_us / US_PER_S));
+	} else if ((text = preferred_wait(request->headers.prefer, preference))) {
+		/* A preference that cannot be honoured is ignored, a long one cut. */
+		if (text_parse_duration_us(text, &us) < 0)
+			us = 0;
+		us = us > max_us ? max_us : us;
+		*ret_preferred = us > 0;
+	}
+	*ret_us = us;
+	return 0;
+}
+
+int lookup_number(const struct request *request, const char *name, int64_t min,
+		  int64_t max, int64_t fallback, int64_t *ret, struct err *err)
+{
+	const char *text = target_param(&request->target, name);
+	*ret = fallback;
+	if (text && text_parse_int(text, min, max, ret) < 0)
+		return err_set(err, ERR_BAD_REQUEST, "%s is a number from %lld to %lld",
+			       name, (long long)min, (long long)max);
+	return 0;
+}
+
+int lookup_flag(const struct request *request, const char *name, bool *ret,
+		struct err *err)
+{
+	static const char *const words[] = {"0", "false", "1", "true"};
+	const char *text = target_param(&request->target, name);
+	*ret = false;
+	if (!text)
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		if (strcmp(text, words[i]) == 0) {
+			*ret = i >= 2;
+			return 0;
+		}
+	}
+	return err_set(err, ERR_BAD_REQUEST, "%s is 1 or 0", name);
+}

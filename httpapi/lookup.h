@@ -1,0 +1,27 @@
+/* lookup.h - from the {id} of a path to the job, and waiting for it to end. */
+#ifndef REEVE_HTTPAPI_LOOKUP_H
+#define REEVE_HTTPAPI_LOOKUP_H
+
+#include "httpapi/request.h"
+
+/* The job that request->argument names: an id, a unique prefix of one, or "last" (the
+ * asker's newest). ERR_NOT_FOUND, ERR_CONFLICT (several begin so). */
+int lookup_job(const struct request *request, struct queue *queue, struct job *ret,
+	       struct err *err);
+
+/* How long the request is willing to wait: ?wait=S, else "Prefer: wait=S"; 0: not at all.
+ * ret_preferred says that it was a preference, which is echoed when it is applied.
+ * ERR_BAD_REQUEST. */
+int lookup_wait(const struct request *request, int64_t *ret_us, bool *ret_preferred,
+		struct err *err);
+
+/* A number in the query, within bounds; `fallback` when it is not there.
+ * ERR_BAD_REQUEST. */
+int lookup_number(const struct request *request, const char *name, int64_t min,
+		  int64_t max, int64_t fallback, int64_t *ret, struct err *err);
+
+/* A flag in the query: "1" or "true", "0" or "false". ERR_BAD_REQUEST. */
+int lookup_flag(const struct request *request, const char *name, bool *ret,
+		struct err *err);
+
+#endif

@@ -1,0 +1,47 @@
+/* members.h - reading the members of a JSON object by a table.
+ *
+ * A row is a name and a reader; members_read walks the object, so that an unknown key, a
+ * key of a later version and a wrong type are all reported, each with its pointer. */
+#ifndef REEVE_HTTPAPI_MEMBERS_H
+#define REEVE_HTTPAPI_MEMBERS_H
+
+#include "httpapi/submission.h"
+
+/* What the readers of one submission share. */
+struct reading {
+	struct intake *intake;
+	const struct config *config;
+	struct problems *problems;
+	char *program; /* resolved, heap */
+	const cJSON *args;
+	const char *content; /* of stdin */
+	bool is_base64;
+};
+
+struct member {
+	const char *name;
+	/* NULL: a name of a later version */
+	void (*read)(struct reading *reading, const char *pointer, const cJSON *value);
+};
+
+/* Calls the reader of each member of `object` that is not null. `pointer` names the
+ * object. */
+void members_read(struct reading *reading, const char *pointer, const cJSON *object,
+		  const struct member *rows, size_t count);
+
+/* The value, or a problem: NULL, false or -1. Texts are never empty and have at most
+ * `max_bytes`; SIZE_MAX allows an empty one. */
+const char *member_text(struct reading *reading, const char *pointer, const cJSON *value,
+			size_t max_bytes);
+bool member_int(struct reading *reading, const char *pointer, const cJSON *value,
+		int64_t min, int64_t max, int64_t *ret);
+bool member_seconds(struct reading *reading, const char *pointer, const cJSON *value,
+		    double min, double max, int64_t *ret_us);
+int member_choice(struct reading *reading, const char *pointer, const cJSON *value,
+		  const char *const *words);
+
+/* Readers for objects of strings. */
+void member_labels(struct reading *reading, const char *pointer, const cJSON *value);
+void member_environment(struct reading *reading, const char *pointer, const cJSON *value);
+
+#endif

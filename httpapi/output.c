@@ -1,0 +1,218 @@
+/* output.c - GET /v1/jobs/{id}/output: whole, a range of it, or while it grows. */
+#include "httpapi/answer.h"
+#include "httpapi/follow.h"
+#include "httpapi/handlers.h"
+#include "httpapi/lookup.h"
+#include "httpapi/readers.h"
+
+#define OUTPUT_BLOCK_BYTES (128 * 1024)
+
+/* What is asked for. */
+struct asked {
+	enum output_stream stream;
+	int attempt; /* 0: the last */
+	bool follow;
+};
+
+/* A part of an open output, being sent. */
+struct sending {
+	struct output *output;
+	enum output_stream stream;
+	int64_t offset; /* of the part */
+};
+
+struct range {
+	int64_t first, bytes;
+};
+
+static void sending_free(void *cls)
+{
+	struct sending *sending = cls;
+	output_close(sending->output);
+	free(sending);
+}
+
+static ssize_t send_some(void *cls, uint64_t position, char *data, size_t max)
+{
+	const struct sending *sending = cls;
+	struct err err = ERR_INIT;
+	ssize_t got = output_read(sending->output, sending->stream,
+				  sending->offset + (int64_t)position, data, max, &err);
+	/* The length is promised already: less than that can only be an error. */
+	return got > 0 ? got : MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+static int read_asked(const struct request *request, struct asked *ret, struct err *err)
+{
+	static const char *const streams[] = {[OUTPUT_BOTH] = "both",
+					      [OUTPUT_STDOUT] = "stdout",
+					      [OUTPUT_STDERR] = "stderr"};
+	const char *stream = target_param(&request->target, "stream");
+	int64_t attempt;
+	*ret = (struct asked){.stream = OUTPUT_BOTH};
+	if (stream) {
+		size_t i = 0;
+		while (i < ARRAY_SIZE(streams) && strcmp(streams[i], stream) != 0)
+			i++;
+		if (i == ARRAY_SIZE(streams))
+			return err_set(err, ERR_BAD_REQUEST,
+				       "stream is both, stdout or stderr");
+		ret->stream = (enum output_stream)i;
+	}
+	if (lookup_number(request, "attempt", 1, INT32_MAX, 0, &attempt, err) < 0)
+		return -1;
+	ret->attempt = (int)attempt;
+	return lookup_flag(request, "follow", &ret->follow, err);
+}
+
+/* One range of RFC 9110, cut to `size`. 1 a part, 0 none that we honour (then the whole
+ * is sent), -1 nothing of it exists. */
+static int read_range(const struct headers *headers, int64_t size, struct range *ret)
+{
+	static const char unit[] = "bytes=";
+	char first[24], last[24];
+	const char *text = headers->range;
+	if (!text || headers->if_range || strncasecmp(text, unit, sizeof(unit) - 1) != 0)
+		return 0;
+	text += sizeof(unit) - 1;
+	const char *dash = strchr(text, '-');
+	if (!dash || strchr(text, ',') || dash - text > 20 || strlen(dash + 1) > 20)
+		return 0;
+	snprintf(first, sizeof(first), "%.*s", (int)(dash - text), text);
+	snprintf(last, sizeof(last), "%s", dash + 1);
+	int64_t from = 0, to = size - 1, count;
+	if (!*first) { /* the last so many */
+		if (text_parse_int(last, 0, INT64_MAX, &count) < 0)
+			return 0;
+		from = count >= size ? 0 : size - count;
+		if (count == 0)
+			return -1;
+	} else {
+		if (text_parse_int(first, 0, INT64_MAX, &from) < 0 ||
+		    (*last && text_parse_int(last, 0, INT64_MAX, &to) < 0) || to < from)
+			return *last && from <= to ? 0
+						   : (from >= size && !*last ? -1 : 0);
+		if (to > size - 1)
+			to = size - 1;
+	}
+	if (from >= size)
+		return -1;
+	*ret = (struct range){.first = from, .bytes = to - from + 1};
+	return 1;
+}
+
+static void add_headers(struct MHD_Response *response)
+{
+	MHD_add_response_header(response, "Content-Type", "application/octet-stream");
+}
+
+static enum MHD_Result refuse_range(struct request *request, int64_t size)
+{
+	struct err err = ERR_INIT;
+	err_set(&err, ERR_RANGE, "the output has %lld bytes", (long long)size);
+	struct MHD_Response *response = answer_problem_new(request, &err, NULL);
+	answer_header(response, "Content-Range", "bytes */%lld", (long long)size);
+	return answer_send(request, MHD_HTTP_RANGE_NOT_SATISFIABLE, response);
+}
+
+/* Nothing has been written (yet). */
+static enum MHD_Result answer_nothing(struct request *request)
+{
+	if (request->headers.range) {
+		struct range range;
+		if (read_range(&request->headers, 0, &range) < 0)
+			return refuse_range(request, 0);
+	}
+	struct MHD_Response *response = answer_empty();
+	add_headers(response);
+	MHD_add_response_header(response, "Accept-Ranges", "bytes");
+	return answer_send(request, MHD_HTTP_OK, response);
+}
+
+/* Sends the output, or the range of it that is asked for. The length is what it is now.
+ * Takes the output. */
+static enum MHD_Result answer_output(struct request *request, struct output *output,
+				     enum output_stream stream)
+{
+	struct err err = ERR_INIT;
+	int64_t size = 0;
+	if (output_size(output, stream, &size, &err) < 0) {
+		output_close(output);
+		return answer_error(request, &err);
+	}
+	struct range range = {.bytes = size};
+	int part = read_range(&request->headers, size, &range);
+	if (part < 0) {
+		output_close(output);
+		return refuse_range(request, size);
+	}
+	if (part == 0)
+		range = (struct range){.bytes = size};
+	struct sending *sending = mem_alloc(sizeof(*sending));
+	*sending = (struct sending){
+		.output = output, .stream = stream, .offset = range.first};
+	struct MHD_Response *response = MHD_create_response_from_callback(
+		(uint64_t)range.bytes, OUTPUT_BLOCK_BYTES, send_some, sending,
+		sending_free);
+	if (!response)
+		abort(); /* only for want of memory */
+	answer_guard(response);
+	add_headers(response);
+	MHD_add_response_header(response, "Accept-Ranges", "bytes");
+	if (part > 0)
+		answer_header(response, "Content-Range", "bytes %lld-%lld/%lld",
+			      (long long)range.first,
+			      (long long)(range.first + range.bytes - 1),
+			      (long long)size);
+	return answer_send(request, part > 0 ? MHD_HTTP_PARTIAL_CONTENT : MHD_HTTP_OK,
+			   response);
+}
+
+static enum MHD_Result answer_asked(struct request *request, struct queue *queue,
+				    const struct job *job, const struct asked *asked)
+{
+	struct err err = ERR_INIT;
+	struct output *output;
+	if (asked->attempt > job->attempt) {
+		err_set(&err, ERR_NOT_FOUND, "the job has %d attempts", job->attempt);
+		return answer_error(request, &err);
+	}
+	if (asked->follow) {
+		struct MHD_Response *response =
+			follow_response(request, job, asked->attempt, asked->stream);
+		answer_guard(response);
+		add_headers(response);
+		return answer_send(request, MHD_HTTP_OK, response);
+	}
+	int attempt = asked->attempt ? asked->attempt : job->attempt;
+	if (attempt == 0)
+		return answer_nothing(request);
+	int opened = queue_output_open(queue, request->server->config->state_dir, job,
+				       attempt, &output, &err);
+	if (opened < 0)
+		return answer_error(request, &err);
+	if (opened == 0)
+		return answer_nothing(request);
+	return answer_output(request, output, asked->stream);
+}
+
+enum MHD_Result handle_job_output(struct request *request)
+{
+	struct readers *readers = request->server->readers;
+	struct err err = ERR_INIT;
+	struct queue *queue = NULL;
+	struct asked asked;
+	struct job job = {0};
+	if (read_asked(request, &asked, &err) < 0 ||
+	    readers_take(readers, &queue, &err) < 0)
+		return answer_error(request, &err);
+	enum MHD_Result result;
+	if (lookup_job(request, queue, &job, &err) < 0) {
+		result = answer_error(request, &err);
+	} else {
+		result = answer_asked(request, queue, &job, &asked);
+		job_release(&job);
+	}
+	readers_give(readers, queue);
+	return result;
+}

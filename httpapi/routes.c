@@ -1,0 +1,98 @@
+/* routes.c - the one table of what can be asked (see routes.h). */
+#include "httpapi/routes.h"
+
+#include "httpapi/handlers.h"
+
+/* clang-format off */
+static const struct route ROUTES[] = {
+	{.method = "POST", .path = "/v1/jobs", .role = ROLE_FULL, .body = BODY_REQUIRED, .is_change = true,
+	 .handle = handle_job_submit, .params = {"wait", "dry_run"},
+	 .help = "submit one job"},
+	{.method = "GET", .path = "/v1/jobs", .role = ROLE_READONLY,
+	 .handle = handle_job_list, .params = {"state", "owner", "limit", "cursor"},
+	 .help = "list jobs, newest first"},
+	{.method = "GET", .path = "/v1/jobs/{id}", .role = ROLE_READONLY,
+	 .handle = handle_job_get, .params = {"wait"},
+	 .help = "one job"},
+	{.method = "GET", .path = "/v1/jobs/{id}/attempts", .role = ROLE_READONLY,
+	 .handle = handle_job_attempts,
+	 .help = "every attempt with usage and outcome"},
+	{.method = "GET", .path = "/v1/jobs/{id}/events", .role = ROLE_READONLY,
+	 .handle = handle_job_events, .params = {"after", "limit"},
+	 .help = "its history, oldest first"},
+	{.method = "GET", .path = "/v1/jobs/{id}/output", .role = ROLE_READONLY, .is_stream = true,
+	 .handle = handle_job_output, .params = {"stream", "attempt", "follow"},
+	 .help = "what it wrote"},
+	{.method = "POST", .path = "/v1/jobs/{id}/cancel", .role = ROLE_FULL, .body = BODY_OPTIONAL, .is_change = true,
+	 .handle = handle_job_cancel,
+	 .help = "stop it, or let it never start"},
+	{.method = "GET", .path = "/v1/whoami", .role = ROLE_READONLY,
+	 .handle = handle_whoami,
+	 .help = "the caller's principal and role"},
+	{.method = "GET", .path = "/healthz/live", .role = ROLE_NONE,
+	 .handle = handle_live,
+	 .help = "the intake runs"},
+	{.method = "GET", .path = "/healthz/ready", .role = ROLE_READONLY,
+	 .handle = handle_ready,
+	 .help = "database, worker and disk are well"},
+	{.method = "GET", .path = "/problems/{name}", .role = ROLE_NONE,
+	 .handle = handle_problem,
+	 .help = "what an error's type means"},
+};
+/* clang-format on */
+
+const struct route *route_table(size_t *ret_count)
+{
+	*ret_count = ARRAY_SIZE(ROUTES);
+	return ROUTES;
+}
+
+/* Does the path fit the pattern? `ret_argument` is what stood for its {x}. */
+static bool path_fits(const char *pattern, const struct target *target,
+		      const char **ret_argument)
+{
+	for (size_t i = 0; i < target->segments; i++) {
+		if (*pattern++ != '/')
+			return false;
+		size_t length = strcspn(pattern, "/");
+		const char *segment = target->segment[i];
+		if (*pattern == '{')
+			*ret_argument = segment;
+		else if (strlen(segment) != length ||
+			 memcmp(segment, pattern, length) != 0)
+			return false;
+		pattern += length;
+	}
+	return *pattern == '\0';
+}
+
+static void allow(struct buf *ret_allow, const char *method)
+{
+	buf_printf(ret_allow, "%s%s", ret_allow->length ? ", " : "", method);
+	if (strcmp(method, "GET") == 0)
+		buf_append_text(ret_allow, ", HEAD");
+}
+
+int route_find(struct request *request, struct buf *ret_allow, struct err *err)
+{
+	const char *method = request->method;
+	if (strcmp(method, "HEAD") == 0)
+		method = "GET";
+	bool is_path = false;
+	for (size_t i = 0; i < ARRAY_SIZE(ROUTES); i++) {
+		const char *argument = NULL;
+		if (!path_fits(ROUTES[i].path, &request->target, &argument))
+			continue;
+		if (strcmp(ROUTES[i].method, method) == 0) {
+			request->route = &ROUTES[i];
+			request->argument = argument;
+			return 0;
+		}
+		is_path = true;
+		allow(ret_allow, ROUTES[i].method);
+	}
+	if (is_path)
+		return err_set(err, ERR_METHOD, "this path takes %s",
+			       buf_text(ret_allow));
+	return err_set(err, ERR_NOT_FOUND, "there is nothing at this path");
+}

@@ -1,0 +1,60 @@
+/* server.h - the intake as one object: what every request can reach.
+ *
+ * One `struct server` lives from server_open to server_close. Nothing in it changes while
+ * requests are served, but for the atomics. A `struct front` is one listener with its own
+ * HTTP daemon, because who a client is follows from the door it came through. */
+#ifndef REEVE_HTTPAPI_SERVER_H
+#define REEVE_HTTPAPI_SERVER_H
+
+#include <microhttpd.h>
+#include <stdatomic.h>
+
+#include "queue/queue.h"
+
+struct clients;
+struct readers;
+struct server;
+struct watcher;
+struct writer;
+
+#define FRONT_HOSTS_MAX 6
+
+struct front {
+	struct server *server;
+	const struct listener *listener;
+	int fd;			      /* -1 once it no longer listens */
+	int port;		      /* 0 for a Unix socket */
+	char *address;		      /* as logged: "127.0.0.1:8080", "unix:/..." */
+	char *socket_path;	      /* to be removed at the end; NULL for TCP */
+	char *hosts[FRONT_HOSTS_MAX]; /* values of Host that mean us; none: any will do */
+	size_t host_count;
+	struct MHD_Daemon *daemon;
+};
+
+struct server {
+	const struct config *config;
+	struct readers *readers;
+	struct writer *writer;
+	struct watcher *watcher;
+	struct clients *clients;
+	struct front *fronts;
+	size_t front_count;
+	bool has_token;
+	uint8_t token_hash[DIGEST_BYTES];
+	uint64_t request_prefix; /* makes request ids of two lives differ */
+	_Atomic uint64_t request_number;
+	_Atomic int64_t held_bytes; /* of bodies in memory, over all requests */
+	_Atomic int active;	    /* requests begun and not completed */
+	_Atomic bool is_stopping;   /* waiting and following end at once */
+};
+
+/* How much of all bodies together may be in memory. */
+#define HELD_BYTES_MAX (INT64_C(256) << 20)
+
+/* Opens the database, the listeners and the threads; requests are served from here on. */
+int server_open(struct server *server, const struct config *config, struct err *err);
+
+/* Stops accepting, finishes what is under way, ends streams, closes everything. */
+void server_close(struct server *server);
+
+#endif

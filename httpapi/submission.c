@@ -1,0 +1,289 @@
+/* submission.c - from the body of POST /v1/jobs to a validated submission.
+ *
+ * A member of the API is a row here. Rows without a reader are names that later versions
+ * will know: saying "not supported" beats ignoring what a client relies on. */
+#include "httpapi/submission.h"
+
+#include <unistd.h>
+
+#include "httpapi/members.h"
+
+#define NAME_BYTES_MAX 256
+#define PATH_BYTES_MAX 4096
+#define TIMEOUT_MAX_S (10.0 * 365 * 86400)
+#define GRACE_MAX_S 3600.0
+
+void intake_init(struct intake *intake)
+{
+	*intake = (struct intake){
+		.submission = {.kill_grace_us = -1, .output_bytes_max = -1}};
+}
+
+void intake_release(struct intake *intake)
+{
+	cJSON_Delete(intake->tree);
+	buf_release(&intake->command);
+	buf_release(&intake->environment);
+	buf_release(&intake->labels);
+	free(intake->stdin_bytes);
+	*intake = (struct intake){0};
+}
+
+/* --- scalars --- */
+
+static void read_name(struct reading *reading, const char *pointer, const cJSON *value)
+{
+	const char *text = member_text(reading, pointer, value, NAME_BYTES_MAX);
+	if (text && text_has_control(text, strlen(text)))
+		problems_add(reading->problems, pointer,
+			     "must not have control characters");
+	else
+		reading->intake->submission.name = text;
+}
+
+static void read_queue(struct reading *reading, const char *pointer, const cJSON *value)
+{
+	const char *text = member_text(reading, pointer, value, NAME_BYTES_MAX);
+	if (text && strcmp(text, "default") != 0)
+		problems_add(reading->problems, pointer,
+			     "there is no such queue; this version has only \"default\"");
+}
+
+static void read_priority(struct reading *reading, const char *pointer,
+			  const cJSON *value)
+{
+	int64_t number = 0;
+	if (member_int(reading, pointer, value, -100, 100, &number))
+		reading->intake->submission.priority = (int)number;
+}
+
+static void read_timeout(struct reading *reading, const char *pointer, const cJSON *value)
+{
+	member_seconds(reading, pointer, value, 0.001, TIMEOUT_MAX_S,
+		       &reading->intake->submission.timeout_us);
+}
+
+static void read_grace(struct reading *reading, const char *pointer, const cJSON *value)
+{
+	member_seconds(reading, pointer, value, 0, GRACE_MAX_S,
+		       &reading->intake->submission.kill_grace_us);
+}
+
+static void read_directory(struct reading *reading, const char *pointer,
+			   const cJSON *value)
+{
+	const char *text = member_text(reading, pointer, value, PATH_BYTES_MAX);
+	if (!text)
+		return;
+	struct err err = ERR_INIT;
+	int fd;
+	if (text[0] != '/') {
+		problems_add(reading->problems, pointer, "must begin with '/'");
+	} else if (beneath_open_dir(text, &fd, &err) < 0) {
+		problems_add(reading->problems, pointer,
+			     "is not a directory on this server");
+	} else {
+		close(fd);
+		reading->intake->submission.working_directory = text;
+	}
+}
+
+/* --- the command --- */
+
+static void read_command(struct reading *reading, const char *pointer, const cJSON *value)
+{
+	const char *text = member_text(reading, pointer, value, PATH_BYTES_MAX);
+	struct err err = ERR_INIT;
+	if (!text)
+		return;
+	if (beneath_open_program(&reading->config->exec_roots, text, NULL,
+				 &reading->program, &err) < 0)
+		problems_add(reading->problems, pointer, "%s", err.text);
+}
+
+static void read_args(struct reading *reading, const char *pointer, const cJSON *value)
+{
+	if (!cJSON_IsArray(value)) {
+		problems_add(reading->problems, pointer, "must be an array of strings");
+		return;
+	}
+	int64_t max = reading->config->limits.args;
+	if (cJSON_GetArraySize(value) > max)
+		problems_add(reading->problems, pointer,
+			     "has more than %lld (limits.args)", (long long)max);
+	size_t index = 0;
+	const cJSON *arg;
+	cJSON_ArrayForEach(arg, value)
+	{
+		if (!cJSON_IsString(arg))
+			problems_add_element(reading->problems, pointer, index,
+					     "must be a string");
+		index++;
+	}
+	reading->args = value;
+}
+
+/* argv as the JSON text that is stored. */
+static void build_command(struct reading *reading)
+{
+	struct intake *intake = reading->intake;
+	size_t bytes = strlen(reading->program) + 1;
+	struct json_writer json;
+	/* Escapes make six characters of one at the most. */
+	buf_init(&intake->command,
+		 (size_t)reading->config->limits.argv_bytes * 6 + 65536);
+	json_writer_init(&json, &intake->command);
+	json_open(&json, NULL, '[');
+	json_put_text(&json, NULL, reading->program);
+	const cJSON *arg;
+	cJSON_ArrayForEach(arg, reading->args)
+	{
+		bytes += strlen(arg->valuestring) + 1;
+		json_put_text(&json, NULL, arg->valuestring);
+	}
+	json_close(&json, ']');
+	if (bytes > (size_t)reading->config->limits.argv_bytes || intake->command.is_full)
+		problems_add(reading->problems, "#/args",
+			     "the command is %zu bytes long, more than %lld "
+			     "(limits.argv_bytes)",
+			     bytes, (long long)reading->config->limits.argv_bytes);
+	intake->submission.command = buf_text(&intake->command);
+}
+
+/* --- limits --- */
+
+static void read_output_bytes(struct reading *reading, const char *pointer,
+			      const cJSON *value)
+{
+	member_int(reading, pointer, value, 1, reading->config->limits.output_bytes_max,
+		   &reading->intake->submission.output_bytes_max);
+}
+
+static void read_output_policy(struct reading *reading, const char *pointer,
+			       const cJSON *value)
+{
+	static const char *const words[] = {
+		[OUTPUT_TRUNCATE] = "truncate", [OUTPUT_STOP] = "stop", NULL};
+	int choice = member_choice(reading, pointer, value, words);
+	if (choice >= 0)
+		reading->intake->submission.output_policy = (enum output_policy)choice;
+}
+
+/* clang-format off */
+static const struct member LIMITS[] = {
+	{.name = "output_bytes",  .read = read_output_bytes},
+	{.name = "output_policy", .read = read_output_policy},
+	{.name = "memory_bytes"}, {.name = "cpu_s"}, {.name = "processes"},
+	{.name = "open_files"}, {.name = "file_bytes"},
+};
+/* clang-format on */
+
+static void read_limits(struct reading *reading, const char *pointer, const cJSON *value)
+{
+	members_read(reading, pointer, value, LIMITS, ARRAY_SIZE(LIMITS));
+}
+
+/* --- standard input --- */
+
+static void read_content(struct reading *reading, const char *pointer, const cJSON *value)
+{
+	reading->content = member_text(reading, pointer, value, SIZE_MAX);
+}
+
+static void read_encoding(struct reading *reading, const char *pointer,
+			  const cJSON *value)
+{
+	static const char *const words[] = {"text", "base64", NULL};
+	reading->is_base64 = member_choice(reading, pointer, value, words) == 1;
+}
+
+/* clang-format off */
+static const struct member STDIN[] = {
+	{.name = "content",  .read = read_content},
+	{.name = "encoding", .read = read_encoding},
+	{.name = "from_job"},
+};
+/* clang-format on */
+
+static void read_stdin(struct reading *reading, const char *pointer, const cJSON *value)
+{
+	struct intake *intake = reading->intake;
+	struct submission *submission = &intake->submission;
+	members_read(reading, pointer, value, STDIN, ARRAY_SIZE(STDIN));
+	if (!cJSON_IsObject(value))
+		return;
+	if (!json_get(value, "content")) {
+		problems_add(reading->problems, "#/stdin/content", "is required");
+		return;
+	}
+	if (!reading->content)
+		return;
+	submission->stdin_data = reading->content;
+	submission->stdin_bytes = strlen(reading->content);
+	if (reading->is_base64) {
+		if (base64_decode(reading->content, submission->stdin_bytes,
+				  &intake->stdin_bytes, &submission->stdin_bytes) < 0) {
+			problems_add(reading->problems, "#/stdin/content",
+				     "is not base64 (RFC 4648, with padding)");
+			return;
+		}
+		submission->stdin_data = intake->stdin_bytes;
+	}
+	if (submission->stdin_bytes > (size_t)reading->config->limits.stdin_bytes)
+		problems_add(reading->problems, "#/stdin/content",
+			     "is longer than %lld bytes (limits.stdin_bytes)",
+			     (long long)reading->config->limits.stdin_bytes);
+}
+
+/* --- the whole --- */
+
+/* clang-format off */
+static const struct member SUBMISSION[] = {
+	{.name = "command",           .read = read_command},
+	{.name = "args",              .read = read_args},
+	{.name = "name",              .read = read_name},
+	{.name = "queue",             .read = read_queue},
+	{.name = "priority",          .read = read_priority},
+	{.name = "labels",            .read = member_labels},
+	{.name = "stdin",             .read = read_stdin},
+	{.name = "environment",       .read = member_environment},
+	{.name = "working_directory", .read = read_directory},
+	{.name = "timeout_s",         .read = read_timeout},
+	{.name = "kill_grace_s",      .read = read_grace},
+	{.name = "limits",            .read = read_limits},
+	{.name = "task"}, {.name = "parameters"}, {.name = "depends_on"}, {.name = "depends_rule"},
+	{.name = "run_at"}, {.name = "expires_at"}, {.name = "hold"}, {.name = "deadline_s"},
+	{.name = "retry"}, {.name = "unique"}, {.name = "callback"}, {.name = "ref"},
+};
+/* clang-format on */
+
+/* What a request leaves open is decided now, not when the job starts: it runs as it was
+ * accepted, and its description says so. */
+static void fill_defaults(struct submission *submission, const struct config *config)
+{
+	if (submission->timeout_us == 0)
+		submission->timeout_us = config->timeout_us;
+	if (submission->kill_grace_us < 0)
+		submission->kill_grace_us = config->kill_grace_us;
+	if (submission->output_bytes_max < 0)
+		submission->output_bytes_max = config->output_bytes;
+	if (!submission->working_directory)
+		submission->working_directory = config->working_directory;
+}
+
+int intake_read(struct intake *intake, const struct config *config, const char *body,
+		size_t length, struct problems *problems, struct err *err)
+{
+	if (json_parse(body, length, NULL, &intake->tree, err) < 0)
+		return -1;
+	struct reading reading = {
+		.intake = intake, .config = config, .problems = problems};
+	members_read(&reading, "#", intake->tree, SUBMISSION, ARRAY_SIZE(SUBMISSION));
+	if (cJSON_IsObject(intake->tree) && !json_get(intake->tree, "command"))
+		problems_add(problems, "#/command", "is required");
+	if (problems->total == 0)
+		build_command(&reading);
+	free(reading.program);
+	fill_defaults(&intake->submission, config);
+	return 0;
+}

@@ -1,0 +1,44 @@
+/* waiter.h - a suspended connection that something will wake.
+ *
+ * One word of state decides who resumes a connection, so that it happens exactly once:
+ *
+ *     WAITER_AWAKE  --park-->  WAITER_PARKED  --ring--> WAITER_AWAKE (resumed)
+ *     WAITER_AWAKE  --ring-->  WAITER_RUNG    --park--> WAITER_AWAKE (looks again)
+ *
+ * The server thread parks; the watcher rings, holding its lock, and only waiters that are
+ * in its list. A connection is always suspended before PARKED becomes visible. */
+#ifndef REEVE_HTTPAPI_WAITER_H
+#define REEVE_HTTPAPI_WAITER_H
+
+#include <microhttpd.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "queue/queue.h"
+
+enum waiter_turn { WAITER_AWAKE, WAITER_PARKED, WAITER_RUNG };
+
+struct waiter {
+	struct waiter *next, **link; /* the watcher's list; link NULL: in none */
+	struct MHD_Connection *connection;
+	int socket_fd;
+	uint64_t serial; /* names it in the watcher's epoll set */
+	char job_id[JOB_ID_BYTES];
+	bool only_final;     /* is not interested before the job is final */
+	bool wants_bell;     /* also every ring of the doorbell: output may have begun */
+	int64_t deadline_us; /* CLOCK_BOOTTIME; 0: none */
+	int watch;	     /* inotify watch of its output, -1: none */
+	_Atomic int turn;
+	_Atomic bool is_gone;  /* the client has hung up */
+	_Atomic bool is_newer; /* the job has changed since this was last cleared */
+};
+
+/* Called by the thread that serves the connection, from a handler or a content reader.
+ * True: the connection is suspended, return at once. False: rung meanwhile, look again.
+ */
+bool waiter_park(struct waiter *waiter);
+
+/* Called by the watcher under its lock. */
+void waiter_ring(struct waiter *waiter);
+
+#endif

@@ -1,0 +1,430 @@
+/* watcher.c - the one thread that waits for everything else (see watcher.h). */
+#include "httpapi/watcher.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "httpapi/clients.h"
+#include "httpapi/server.h"
+
+/* Everything that waits is looked at this often even if no hint came: a row written by
+ * hand with sqlite3, a bell that was lost. */
+#define TICK_US US_PER_S
+#define TICK_LEAST_US (50 * US_PER_MS)
+
+#define BUCKETS 256
+#define CHANGES_AT_ONCE 256
+#define EVENTS_AT_ONCE 64
+
+/* What a descriptor in the epoll set is; larger values are serials of waiters. */
+enum { SOURCE_BELL, SOURCE_POKE, SOURCE_INOTIFY, SOURCE_FIRST_WAITER };
+
+struct watcher {
+	struct server *server;
+	struct queue *queue;
+	pthread_t thread;
+	int epoll_fd, bell_fd, poke_fd, inotify_fd;
+	int64_t tick_us;      /* between two looks at the clients */
+	int64_t next_tick_us; /* CLOCK_BOOTTIME */
+	int64_t data_version; /* of the database, when last looked at */
+	int64_t after;	      /* the last event seen */
+	_Atomic bool is_closing;
+	pthread_mutex_t lock;		/* for what follows */
+	struct waiter *bucket[BUCKETS]; /* by job */
+	size_t waiters;
+	uint64_t serial;
+	int64_t earliest_us; /* no waiter's deadline is before this */
+};
+
+static size_t bucket_of(const char *job_id)
+{
+	uint32_t hash = 2166136261u; /* FNV-1a */
+	for (const char *c = job_id; *c; c++)
+		hash = (hash ^ (unsigned char)*c) * 16777619u;
+	return hash % BUCKETS;
+}
+
+/* --- the list --- */
+
+void watcher_poke(struct watcher *watcher)
+{
+	uint64_t one = 1;
+	ssize_t written = write(watcher->poke_fd, &one, sizeof(one));
+	(void)written; /* full means: it has been poked */
+}
+
+void watcher_add(struct watcher *watcher, struct waiter *waiter)
+{
+	struct epoll_event hang_up = {.events = EPOLLRDHUP | EPOLLET};
+	pthread_mutex_lock(&watcher->lock);
+	struct waiter **first = &watcher->bucket[bucket_of(waiter->job_id)];
+	waiter->serial = watcher->serial++;
+	waiter->watch = -1;
+	waiter->next = *first;
+	waiter->link = first;
+	if (waiter->next)
+		waiter->next->link = &waiter->next;
+	*first = waiter;
+	watcher->waiters++;
+	bool is_earlier =
+		waiter->deadline_us != 0 && waiter->deadline_us < watcher->earliest_us;
+	if (is_earlier)
+		watcher->earliest_us = waiter->deadline_us;
+	hang_up.data.u64 = waiter->serial;
+	epoll_ctl(watcher->epoll_fd, EPOLL_CTL_ADD, waiter->socket_fd, &hang_up);
+	pthread_mutex_unlock(&watcher->lock);
+	if (is_earlier)
+		watcher_poke(watcher);
+}
+
+/* Calls `visit` for every waiter; the lock is held. */
+static void for_each(struct watcher *watcher,
+		     void (*visit)(struct watcher *, struct waiter *, int64_t),
+		     int64_t value)
+{
+	for (size_t i = 0; i < BUCKETS; i++)
+		for (struct waiter *at = watcher->bucket[i]; at; at = at->next)
+			visit(watcher, at, value);
+}
+
+static bool is_watch_shared(struct watcher *watcher, int watch)
+{
+	for (size_t i = 0; i < BUCKETS; i++)
+		for (struct waiter *at = watcher->bucket[i]; at; at = at->next)
+			if (at->watch == watch)
+				return true;
+	return false;
+}
+
+void watcher_remove(struct watcher *watcher, struct waiter *waiter)
+{
+	if (!waiter->link)
+		return;
+	pthread_mutex_lock(&watcher->lock);
+	*waiter->link = waiter->next;
+	if (waiter->next)
+		waiter->next->link = waiter->link;
+	waiter->link = NULL;
+	watcher->waiters--;
+	epoll_ctl(watcher->epoll_fd, EPOLL_CTL_DEL, waiter->socket_fd, NULL);
+	/* Two followers of one file share one inotify watch. */
+	if (waiter->watch >= 0 && !is_watch_shared(watcher, waiter->watch))
+		inotify_rm_watch(watcher->inotify_fd, waiter->watch);
+	pthread_mutex_unlock(&watcher->lock);
+}
+
+void watcher_follow(struct watcher *watcher, struct waiter *waiter, int fd)
+{
+	char path[40];
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	pthread_mutex_lock(&watcher->lock);
+	waiter->watch = inotify_add_watch(watcher->inotify_fd, path, IN_MODIFY);
+	/* Out of watches: every ring of the bell and every tick must do. */
+	waiter->wants_bell = waiter->watch < 0;
+	pthread_mutex_unlock(&watcher->lock);
+}
+
+static void ring_any(struct watcher *watcher, struct waiter *waiter, int64_t unused)
+{
+	(void)watcher;
+	(void)unused;
+	waiter_ring(waiter);
+}
+
+void watcher_ring_all(struct watcher *watcher)
+{
+	pthread_mutex_lock(&watcher->lock);
+	for_each(watcher, ring_any, 0);
+	pthread_mutex_unlock(&watcher->lock);
+}
+
+/* --- what happens --- */
+
+static void ring_bell_wanter(struct watcher *watcher, struct waiter *waiter,
+			     int64_t unused)
+{
+	(void)watcher;
+	(void)unused;
+	if (waiter->wants_bell)
+		waiter_ring(waiter);
+}
+
+static void ring_changed(struct watcher *watcher, const struct change *change)
+{
+	bool is_final = job_state_is_final(change->state);
+	struct waiter *at = watcher->bucket[bucket_of(change->job_id)];
+	for (; at; at = at->next) {
+		if (strcmp(at->job_id, change->job_id) != 0 ||
+		    (at->only_final && !is_final))
+			continue;
+		atomic_store(&at->is_newer, true);
+		waiter_ring(at);
+	}
+}
+
+static bool has_waiters(struct watcher *watcher)
+{
+	pthread_mutex_lock(&watcher->lock);
+	bool has = watcher->waiters > 0;
+	pthread_mutex_unlock(&watcher->lock);
+	return has;
+}
+
+/* With nobody waiting, what happened meanwhile is skipped. The last event is read before
+ * the list is looked at: whoever joins later looks at the database later still. */
+static int skip_changes(struct watcher *watcher, bool *ret_skipped, struct err *err)
+{
+	int64_t last;
+	if (queue_event_last(watcher->queue, &last, err) < 0)
+		return -1;
+	*ret_skipped = !has_waiters(watcher);
+	if (*ret_skipped)
+		watcher->after = last;
+	return 0;
+}
+
+static int read_changes(struct watcher *watcher, struct err *err)
+{
+	struct change changes[CHANGES_AT_ONCE];
+	bool is_skipped = false;
+	int result = skip_changes(watcher, &is_skipped, err);
+	if (result < 0 || is_skipped)
+		return result;
+	for (int count = CHANGES_AT_ONCE; count == CHANGES_AT_ONCE;) {
+		count = queue_changes(watcher->queue, watcher->after, changes,
+				      CHANGES_AT_ONCE, &watcher->after, err);
+		if (count < 0)
+			return -1;
+		pthread_mutex_lock(&watcher->lock);
+		for (int i = 0; i < count; i++)
+			ring_changed(watcher, &changes[i]);
+		pthread_mutex_unlock(&watcher->lock);
+	}
+	return 0;
+}
+
+static void on_bell(struct watcher *watcher)
+{
+	struct err err = ERR_INIT;
+	if (read_changes(watcher, &err) < 0)
+		log_event(LOG_WARN, "watch_failed", LOG_TEXT("error", err.text), LOG_END);
+	pthread_mutex_lock(&watcher->lock);
+	for_each(watcher, ring_bell_wanter, 0);
+	pthread_mutex_unlock(&watcher->lock);
+}
+
+static void ring_watch(struct watcher *watcher, struct waiter *waiter, int64_t watch)
+{
+	(void)watcher;
+	if (waiter->watch == watch)
+		waiter_ring(waiter);
+}
+
+static void on_inotify(struct watcher *watcher)
+{
+	union {
+		struct inotify_event event; /* for its alignment */
+		char bytes[16 * (sizeof(struct inotify_event) + NAME_MAX + 1)];
+	} buffer;
+	ssize_t got;
+	while ((got = read(watcher->inotify_fd, buffer.bytes, sizeof(buffer.bytes))) >
+	       0) {
+		pthread_mutex_lock(&watcher->lock);
+		for (ssize_t at = 0; at < got;) {
+			struct inotify_event event;
+			memcpy(&event, buffer.bytes + at, sizeof(event));
+			if (event.mask & IN_Q_OVERFLOW)
+				for_each(watcher, ring_any, 0);
+			else
+				for_each(watcher, ring_watch, event.wd);
+			at += (ssize_t)(sizeof(event) + event.len);
+		}
+		pthread_mutex_unlock(&watcher->lock);
+	}
+}
+
+static void ring_gone(struct watcher *watcher, struct waiter *waiter, int64_t serial)
+{
+	(void)watcher;
+	if (waiter->serial != (uint64_t)serial)
+		return;
+	atomic_store(&waiter->is_gone, true);
+	waiter_ring(waiter);
+}
+
+static void on_hang_up(struct watcher *watcher, uint64_t serial)
+{
+	pthread_mutex_lock(&watcher->lock);
+	for_each(watcher, ring_gone, (int64_t)serial);
+	pthread_mutex_unlock(&watcher->lock);
+}
+
+/* --- time --- */
+
+static void ring_late(struct watcher *watcher, struct waiter *waiter, int64_t now_us)
+{
+	if (waiter->deadline_us == 0)
+		return;
+	if (waiter->deadline_us <= now_us)
+		waiter_ring(waiter);
+	else if (waiter->deadline_us < watcher->earliest_us)
+		watcher->earliest_us = waiter->deadline_us;
+}
+
+static void on_time(struct watcher *watcher, int64_t now_us)
+{
+	pthread_mutex_lock(&watcher->lock);
+	if (watcher->earliest_us <= now_us) {
+		watcher->earliest_us = INT64_MAX;
+		for_each(watcher, ring_late, now_us);
+	}
+	pthread_mutex_unlock(&watcher->lock);
+}
+
+static void on_tick(struct watcher *watcher, int64_t now_us)
+{
+	if (now_us < watcher->next_tick_us)
+		return;
+	size_t clients = clients_sweep(watcher->server->clients, now_us);
+	/* Nobody there: nothing to be late, so the whole second will do. */
+	watcher->next_tick_us = now_us + (clients > 0 ? watcher->tick_us : TICK_US);
+	struct err err = ERR_INIT;
+	int64_t version;
+	if (queue_data_version(watcher->queue, &version, &err) < 0)
+		log_event(LOG_WARN, "watch_failed", LOG_TEXT("error", err.text), LOG_END);
+	else if (version != watcher->data_version) {
+		watcher->data_version = version;
+		on_bell(watcher);
+	}
+}
+
+static int sleep_ms(struct watcher *watcher)
+{
+	int64_t now_us = clock_boot_us();
+	pthread_mutex_lock(&watcher->lock);
+	int64_t until_us = watcher->earliest_us;
+	pthread_mutex_unlock(&watcher->lock);
+	if (watcher->next_tick_us < until_us)
+		until_us = watcher->next_tick_us;
+	if (until_us <= now_us)
+		return 0;
+	return (int)((until_us - now_us + US_PER_MS - 1) / US_PER_MS);
+}
+
+static void on_source(struct watcher *watcher, uint64_t source)
+{
+	uint64_t pokes;
+	switch (source) {
+	case SOURCE_BELL:
+		bell_drain(watcher->bell_fd);
+		on_bell(watcher);
+		break;
+	case SOURCE_POKE:
+		if (read(watcher->poke_fd, &pokes, sizeof(pokes)) > 0)
+			on_bell(watcher);
+		break;
+	case SOURCE_INOTIFY:
+		on_inotify(watcher);
+		break;
+	default:
+		on_hang_up(watcher, source);
+	}
+}
+
+static void *watcher_main(void *cls)
+{
+	struct watcher *watcher = cls;
+	struct epoll_event events[EVENTS_AT_ONCE];
+	while (!atomic_load(&watcher->is_closing)) {
+		int count = epoll_wait(watcher->epoll_fd, events, EVENTS_AT_ONCE,
+				       sleep_ms(watcher));
+		for (int i = 0; i < count; i++)
+			on_source(watcher, events[i].data.u64);
+		int64_t now_us = clock_boot_us();
+		on_time(watcher, now_us);
+		on_tick(watcher, now_us);
+	}
+	return NULL;
+}
+
+/* --- life --- */
+
+static int add_source(struct watcher *watcher, int fd, uint64_t source, struct err *err)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = source};
+	if (fd < 0 || epoll_ctl(watcher->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
+		return err_sys(err, ERR_INTERNAL, errno, "setting up the watcher");
+	return 0;
+}
+
+static int open_sources(struct watcher *watcher, struct err *err)
+{
+	const char *state_dir = watcher->server->config->state_dir;
+	watcher->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	watcher->poke_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	watcher->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (bell_listen(state_dir, WATCHER_BELL, &watcher->bell_fd, err) < 0)
+		return -1;
+	if (add_source(watcher, watcher->bell_fd, SOURCE_BELL, err) < 0 ||
+	    add_source(watcher, watcher->poke_fd, SOURCE_POKE, err) < 0 ||
+	    add_source(watcher, watcher->inotify_fd, SOURCE_INOTIFY, err) < 0)
+		return -1;
+	if (queue_open(&watcher->queue, state_dir, QUEUE_READ, err) < 0)
+		return -1;
+	if (queue_event_last(watcher->queue, &watcher->after, err) < 0)
+		return -1;
+	return queue_data_version(watcher->queue, &watcher->data_version, err);
+}
+
+static void release(struct watcher *watcher)
+{
+	const int fds[] = {watcher->epoll_fd, watcher->poke_fd, watcher->inotify_fd,
+			   watcher->bell_fd};
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	if (watcher->bell_fd >= 0)
+		bell_unlisten(watcher->server->config->state_dir, WATCHER_BELL);
+	queue_close(watcher->queue);
+	pthread_mutex_destroy(&watcher->lock);
+	free(watcher);
+}
+
+int watcher_open(struct watcher **ret, struct server *server, struct err *err)
+{
+	struct watcher *watcher = mem_alloc(sizeof(*watcher));
+	watcher->server = server;
+	watcher->epoll_fd = watcher->poke_fd = watcher->inotify_fd = watcher->bell_fd =
+		-1;
+	watcher->serial = SOURCE_FIRST_WAITER;
+	watcher->earliest_us = INT64_MAX;
+	watcher->tick_us = server->config->http.header_deadline_us / 8;
+	if (watcher->tick_us > TICK_US)
+		watcher->tick_us = TICK_US;
+	if (watcher->tick_us < TICK_LEAST_US)
+		watcher->tick_us = TICK_LEAST_US;
+	pthread_mutex_init(&watcher->lock, NULL);
+	if (open_sources(watcher, err) < 0) {
+		release(watcher);
+		return -1;
+	}
+	if (pthread_create(&watcher->thread, NULL, watcher_main, watcher) != 0)
+		abort(); /* at the start, for want of memory */
+	*ret = watcher;
+	return 0;
+}
+
+void watcher_close(struct watcher *watcher)
+{
+	if (!watcher)
+		return;
+	atomic_store(&watcher->is_closing, true);
+	watcher_poke(watcher);
+	pthread_join(watcher->thread, NULL);
+	release(watcher);
+}

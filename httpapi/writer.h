@@ -1,0 +1,47 @@
+/* writer.h - the one thread that writes, and its group commit.
+ *
+ * A durable commit costs a disk flush; many submissions may share one. Requests put their
+ * write here, suspended; the thread takes all that are waiting, up to WRITER_BATCH, runs
+ * them in one transaction, commits, and only then wakes each. While one commit is being
+ * flushed the next batch gathers by itself, so a lonely request waits for nobody. */
+#ifndef REEVE_HTTPAPI_WRITER_H
+#define REEVE_HTTPAPI_WRITER_H
+
+#include "queue/queue.h"
+
+#define WRITER_BATCH 256
+
+struct MHD_Connection;
+struct server;
+struct writer;
+
+enum write_kind { WRITE_SUBMIT, WRITE_CANCEL, WRITE_PROBE };
+
+/* One write of one request; lives in the request's work until it is woken. */
+struct write {
+	struct write *next;
+	enum write_kind kind;
+	struct MHD_Connection *connection; /* suspended; resumed when the write is done */
+	/* WRITE_SUBMIT */
+	const struct submission *submission;
+	struct submitted submitted;
+	/* WRITE_CANCEL */
+	struct viewer viewer;
+	const char *job_id, *text;
+	bool force;
+	enum cancel_result cancelled;
+	/* how it ended: 0, or -1 with err; never 0 before the commit */
+	int result;
+	struct err err;
+};
+
+/* Opens the database for writing, making it when there is none, and starts the thread. */
+int writer_open(struct writer **ret, struct server *server, struct err *err);
+
+/* Finishes what has been put, then ends the thread. */
+void writer_close(struct writer *writer);
+
+/* Hands over a write of a connection that is suspended already. */
+void writer_put(struct writer *writer, struct write *write);
+
+#endif
