@@ -457,7 +457,14 @@ struct verify_result {
 	char detail[200];  /* of the first thing that does not fit, "" */
 };
 /* Walks the event chain and checks the stored hashes of outputs. 0 all fits, 1 something
- * does not (see ret), -1 could not be read. */
+ * does not (see ret), -1 could not be read.
+ *
+ * The chain: hash = SHA-256(previous hash || canonical row); before the first row the
+ * previous hash is 32 zero bytes. The canonical row is the columns id, at, job_id, kind,
+ * state, principal, data in this order, each as a length of 4 bytes (little endian) and
+ * that many bytes: an integer as 8 bytes little endian (two's complement), a text as its
+ * UTF-8, NULL as the length 0xffffffff with nothing after it. Ids follow each other
+ * without gaps, and sqlite_sequence knows the last one given. */
 int queue_verify(struct queue *queue, const char *state_dir, struct verify_result *ret,
 		 struct err *err);
 
