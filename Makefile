@@ -50,7 +50,7 @@ QUEUE_LD   := -lsqlite3 -luuid
 
 PROGRAMS := $(BIN)/reeve-httpapi $(BIN)/reeve-worker $(BIN)/reeve-shim $(BIN)/reeve
 
-.PHONY: all check unit system lint bench bench-quick schema schema-check docs install clean helpers FORCE
+.PHONY: all everything check unit system lint bench bench-quick schema schema-check docs install clean helpers FORCE
 all: $(PROGRAMS)
 
 $(BIN)/reeve-httpapi: $(call objs,httpapi) $(call lib,queue) $(call lib,common)
@@ -107,6 +107,7 @@ $(B)/tests/%: $(B)/obj/tests/helpers/%.o $(call lib,queue) $(call lib,common)
 $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/unit/*.c tests/helpers/*.c)): | $(B)/gen/statements.h $(B)/gen/migrations.h
 
 helpers: $(HELPERS)
+everything: all $(UNIT) $(HELPERS) # for make lint: all there is to compile
 unit: $(UNIT) $(HELPERS)
 	scripts/run-tests --unit $(B)
 system: all helpers

@@ -9,6 +9,11 @@
 #include "common/mem.h"
 #include "common/text.h"
 
+/* Here are the functions that the macros of err.h stand in front of. */
+#undef err_set
+#undef err_sys
+#undef err_wrap
+
 struct error_row {
 	const char *word;
 	int http_status;

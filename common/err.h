@@ -72,6 +72,18 @@ int err_sys(struct err *err, enum err_code code, int saved_errno, const char *fo
 int err_wrap(struct err *err, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* The three always return -1; said where the caller's compiler and the analyzers can see
+ * it, they know that what a `ret_` argument points to is set after success (the trick of
+ * git's error()). */
+static inline int err_failed(int minus_one)
+{
+	(void)minus_one;
+	return -1;
+}
+#define err_set(...) err_failed(err_set(__VA_ARGS__))
+#define err_sys(...) err_failed(err_sys(__VA_ARGS__))
+#define err_wrap(...) err_failed(err_wrap(__VA_ARGS__))
+
 /* The row of ERRORS for a kind; ERR_NONE and unknown values answer as ERR_INTERNAL. */
 const char *err_word(enum err_code code);
 int err_http_status(enum err_code code);

@@ -137,7 +137,7 @@ static int hex_four(struct json_lex *lex, uint32_t *ret)
 /* A \u escape or a pair of them; lex->at is behind the first 'u'. */
 static int unicode_escape(struct json_lex *lex, size_t start, uint32_t *ret)
 {
-	uint32_t high, low;
+	uint32_t high = 0, low = 0;
 
 	if (hex_four(lex, &high))
 		return -1;
@@ -209,7 +209,7 @@ static void pass_plain(struct json_lex *lex)
 
 int json_lex_string(struct json_lex *lex, uint64_t *hash)
 {
-	uint32_t code;
+	uint32_t code = 0;
 
 	if (!json_lex_take(lex, '"'))
 		return json_lex_expected(lex, "a string");
@@ -230,7 +230,7 @@ int json_lex_string(struct json_lex *lex, uint64_t *hash)
 bool json_lex_same(const struct json_lex *lex, size_t a, size_t b)
 {
 	struct json_lex left = *lex, right = *lex;
-	uint32_t left_code, right_code;
+	uint32_t left_code = 0, right_code = 0;
 
 	left.at = a + 1;
 	right.at = b + 1;
