@@ -78,7 +78,7 @@ bool member_int(struct reading *reading, const char *pointer, const cJSON *value
 {
 	double number = cJSON_IsNumber(value) ? value->valuedouble : NAN;
 	if (!(number >= (double)min && number <= (double)max) ||
-	    floor(number) != number) {
+	    (double)(int64_t)number != number) {
 		problems_add(reading->problems, pointer,
 			     "must be an integer from %lld to %lld", (long long)min,
 			     (long long)max);
@@ -97,7 +97,7 @@ bool member_seconds(struct reading *reading, const char *pointer, const cJSON *v
 			     "must be a number of seconds from %g to %.0f", min, max);
 		return false;
 	}
-	*ret_us = (int64_t)llround(number * 1e6);
+	*ret_us = (int64_t)(number * 1e6 + 0.5);
 	return true;
 }
 
