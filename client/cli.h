@@ -45,6 +45,7 @@ struct cli {
 	bool out_is_terminal, err_is_terminal;
 	bool out_has_colour;
 	bool is_quiet;
+	bool is_reached;     /* the service has answered before: it exists */
 	bool is_interrupted; /* Ctrl-C came while we listened for it */
 	bool is_out_closed;  /* whoever read our output went away */
 	int64_t timeout_us;  /* of one request */

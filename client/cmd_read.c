@@ -90,30 +90,45 @@ int cmd_show(struct cli *cli, struct err *err)
 	return status;
 }
 
-/* The rows of one job's sub-resource, which is a list. */
-static int list_of(struct cli *cli, const char *what, const struct columns *columns,
-		   struct err *err)
+/* One page of a job's list; *ret_after is where the next one begins, 0 after the last. */
+static int add_part(struct cli *cli, struct listing *listing, const char *id,
+		    const char *what, int64_t after, int64_t *ret_after, struct err *err)
 {
-	AUTO_FREE char *id = NULL;
-	cJSON *answer = NULL;
-	if (api_job_id(cli, cli->args.word[0], &id, err) < 0 ||
-	    api_get(cli, &answer, err, "/v1/jobs/%s/%s", id, what) < 0)
+	cJSON *page = NULL;
+	AUTO_FREE char *query =
+		after > 0 ? mem_printf("?limit=%d&after=%lld", PAGE_MAX, (long long)after)
+			  : mem_strdup("");
+	if (api_get(cli, &page, err, "/v1/jobs/%s/%s%s", id, what, query) < 0)
 		return -1;
-	struct listing *listing = listing_open(cli, columns);
-	const cJSON *items = cJSON_IsArray(answer) ? answer : json_get(answer, "items");
 	const cJSON *item = NULL;
 	int status = 0;
-	cJSON_ArrayForEach(item, items)
+	cJSON_ArrayForEach(item, json_get(page, "items"))
 	{
 		status = listing_add(listing, item, err);
 		if (status < 0)
 			break;
 	}
-	if (status < 0)
-		listing_drop(listing);
-	else
-		status = listing_end(listing, err);
-	cJSON_Delete(answer);
+	*ret_after = item_int(page, "next_after", 0);
+	cJSON_Delete(page);
+	return status;
+}
+
+/* All of one job's attempts or events. */
+static int list_of(struct cli *cli, const char *what, const struct columns *columns,
+		   struct err *err)
+{
+	AUTO_FREE char *id = NULL;
+	if (api_job_id(cli, cli->args.word[0], &id, err) < 0)
+		return -1;
+	struct listing *listing = listing_open(cli, columns);
+	int64_t after = 0;
+	int status = 0;
+	do {
+		status = add_part(cli, listing, id, what, after, &after, err);
+	} while (status == 0 && after > 0);
+	if (status == 0)
+		return listing_end(listing, err);
+	listing_drop(listing);
 	return status;
 }
 

@@ -204,6 +204,15 @@ static int submit(struct cli *cli, const struct buf *body, cJSON **ret, struct e
 	return -1;
 }
 
+/* What would be stored: the job inside the answer, or all of it as JSON. */
+static int print_preview(struct cli *cli, const cJSON *answer, struct err *err)
+{
+	const cJSON *job = json_get(answer, "job");
+	if (cli->format == FORMAT_JSON || cli->format == FORMAT_JSONL || job == NULL)
+		return json_print(cli, answer, cli->format == FORMAT_JSONL, err);
+	return record_print(cli, &JOB_COLUMNS, job, err);
+}
+
 static int dry_run(struct cli *cli, const struct buf *body, struct err *err)
 {
 	struct exchange exchange;
@@ -217,7 +226,7 @@ static int dry_run(struct cli *cli, const struct buf *body, struct err *err)
 	if (status == 0)
 		status = api_answer(cli, &exchange, &answer, err);
 	if (status == 0)
-		status = record_print(cli, &JOB_COLUMNS, answer, err);
+		status = print_preview(cli, answer, err);
 	cJSON_Delete(answer);
 	exchange_release(&exchange);
 	return status;

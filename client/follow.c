@@ -161,13 +161,11 @@ static int lost(struct follow *follow, const struct exchange *exchange, struct e
 	}
 	if (now - follow->lost_since_us < OUT_OF_REACH_US)
 		return 0;
-	*err = exchange->failure;
-	return -1;
+	return api_answer(follow->cli, exchange, NULL, err);
 }
 
 /* What to do after one answer: 1 done, 0 ask again, -1. */
-static int judge(struct follow *follow, const struct exchange *exchange, bool is_first,
-		 struct err *err)
+static int judge(struct follow *follow, const struct exchange *exchange, struct err *err)
 {
 	if (follow->failure.code != ERR_NONE) {
 		*err = follow->failure;
@@ -181,7 +179,7 @@ static int judge(struct follow *follow, const struct exchange *exchange, bool is
 			return -1;
 		return judge_end(follow, err);
 	}
-	if (is_first && (!exchange->was_sent || exchange->is_finished))
+	if (!http_may_return(follow->cli, exchange))
 		return api_answer(follow->cli, exchange, NULL, err);
 	return lost(follow, exchange, err);
 }
@@ -201,7 +199,7 @@ static int run(struct follow *follow, bool is_followed, struct err *err)
 		struct exchange *const list[] = {&exchange};
 		status = http_perform(follow->cli, list, 1, false, err);
 		if (status == 0)
-			status = judge(follow, &exchange, is_first, err);
+			status = judge(follow, &exchange, err);
 		exchange_release(&exchange);
 	}
 	return status < 0 ? -1 : 0;

@@ -215,6 +215,8 @@ static void transfer_result(struct cli *cli, struct exchange *exchange, CURLcode
 	exchange->was_sent = !never_connected(code);
 	exchange->is_finished = code == CURLE_OK;
 	exchange->failure = (struct err)ERR_INIT;
+	if (code == CURLE_OK && exchange->status < 500)
+		cli->is_reached = true;
 	if (code == CURLE_OK)
 		return;
 	if (transfer->is_refused_by_sink)
@@ -303,6 +305,13 @@ int http_perform(struct cli *cli, struct exchange *const *exchange, size_t count
 		transfer_free(exchange[i]);
 	}
 	return status;
+}
+
+bool http_may_return(const struct cli *cli, const struct exchange *exchange)
+{
+	if (exchange->is_finished)
+		return exchange->status >= 500 && cli->is_reached;
+	return exchange->was_sent || cli->is_reached;
 }
 
 int http_pause(struct cli *cli, int64_t pause_us, struct err *err)

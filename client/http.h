@@ -53,6 +53,10 @@ int http_listen_for_interrupt(struct cli *cli, struct err *err);
 int http_perform(struct cli *cli, struct exchange *const *exchange, size_t count,
 		 bool until_first, struct err *err);
 
+/* After an exchange that brought no useful answer: may the service only be away for a
+ * moment, so that asking again makes sense? Not when it was never there. */
+bool http_may_return(const struct cli *cli, const struct exchange *exchange);
+
 /* Waits before a repetition, for at most `pause_us`. -1 on Ctrl-C. */
 int http_pause(struct cli *cli, int64_t pause_us, struct err *err);
 

@@ -25,7 +25,6 @@ struct round {
 	struct cli *cli;
 	int64_t deadline_us;
 	int64_t lost_since_us; /* 0: the last round got an answer */
-	bool is_known; /* any answer came at all: unreachable is no longer final */
 };
 
 /* How long this round may ask the service to wait; 0: do not wait, only look. */
@@ -59,8 +58,7 @@ static void prepare(const struct round *round, const char *id, struct watch *wat
 /* Does it make sense to ask once more? */
 static bool may_ask_again(struct round *round, const struct exchange *exchange)
 {
-	const bool is_ours = exchange->is_finished && exchange->status < 500;
-	if (is_ours || !round->is_known)
+	if (!http_may_return(round->cli, exchange))
 		return false;
 	const int64_t now = clock_boot_us();
 	if (round->lost_since_us == 0)
@@ -85,7 +83,6 @@ static int judge(struct round *round, struct watch *watch, struct err *err)
 	cJSON *job = NULL;
 	if (api_answer(round->cli, exchange, &job, err) < 0)
 		return -1;
-	round->is_known = true;
 	round->lost_since_us = 0;
 	cJSON_Delete(watch->job);
 	watch->job = job;
