@@ -82,7 +82,7 @@ def test_run_says_why_a_daemon_did_not_start(clone):
         file.write(b"this is no database" * 100)
     done = script("run", cwd=folder, env=env)
     assert done.returncode != 0
-    assert "did not start" in done.stdout and "reeve.db" in done.stdout, done.stdout
+    assert "did not start" in done.stdout and "not a database" in done.stdout, done.stdout
 
 
 def test_stop_with_nothing_to_stop(clone):
@@ -106,7 +106,7 @@ def test_a_second_intake_is_refused_and_the_first_goes_on(reeve):
     reeve.start()
     second = reeve.launch("reeve-httpapi")
     assert second.wait_end() in (100, 111)
-    assert "reeve.sock" in second.log and "ev=ready" not in second.log, second.log
+    assert "another reeve-httpapi" in second.log and "ev=ready" not in second.log, second.log
     assert reeve.run("true")["state"] == "succeeded"
 
 
