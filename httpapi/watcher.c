@@ -370,7 +370,8 @@ static int open_sources(struct watcher *watcher, struct err *err)
 	watcher->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (bell_listen(state_dir, WATCHER_BELL, &watcher->bell_fd, err) < 0)
 		return err->code == ERR_CONFLICT
-			       ? err_wrap(err, "another reeve-httpapi serves this state_dir")
+			       ? err_wrap(err,
+					  "another reeve-httpapi serves this state_dir")
 			       : -1;
 	if (add_source(watcher, watcher->bell_fd, SOURCE_BELL, err) < 0 ||
 	    add_source(watcher, watcher->poke_fd, SOURCE_POKE, err) < 0 ||
