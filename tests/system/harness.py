@@ -120,26 +120,16 @@ def wait_gone(pid, limit_s=None):
 
 
 class Daemon:
-    """One running program: its process and the lines it has said on stderr."""
+    """One running program, and what it has said: its output goes into a file, so that all of it
+    is there once the process is gone, whoever else (a shim) still has the file open."""
 
     def __init__(self, name, argv, environ, cwd, log_path):
         self.name = name
-        self.lines = []
-        self._news = threading.Condition()
-        self._log = open(log_path, "ab", buffering=0)
-        self.process = subprocess.Popen(argv, env=environ, cwd=cwd, stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                        start_new_session=True)
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self):
-        # A shim may hold the pipe after its worker is gone, so this may outlive the daemon.
-        for line in self.process.stdout:
-            self._log.write(line)
-            with self._news:
-                self.lines.append(line.decode(errors="replace").rstrip("\n"))
-                self._news.notify_all()
+        self.log_path = log_path
+        with open(log_path, "ab") as log:
+            self.process = subprocess.Popen(argv, env=environ, cwd=cwd, stdin=subprocess.DEVNULL,
+                                            stdout=log, stderr=subprocess.STDOUT,
+                                            start_new_session=True)
 
     @property
     def pid(self):
@@ -151,25 +141,29 @@ class Daemon:
 
     @property
     def log(self):
-        return "\n".join(self.lines)
+        with contextlib.suppress(FileNotFoundError), open(
+                self.log_path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+        return ""
+
+    @property
+    def lines(self):
+        return self.log.splitlines()
 
     def wait_line(self, pattern, limit_s=None):
         """The first line that matches, said already or to come."""
         wanted = re.compile(pattern)
-        end = time.monotonic() + (LIMIT_S if limit_s is None else limit_s)
-        seen = 0
-        with self._news:
-            while True:
-                while seen < len(self.lines):
-                    if wanted.search(self.lines[seen]):
-                        return self.lines[seen]
-                    seen += 1
-                if not self.is_running and not self._reader.is_alive():
-                    raise AssertionError(f"{self.name} ended ({self.process.returncode}) without "
-                                         f"saying {pattern!r}; it said:\n{self.log}")
-                if time.monotonic() > end or (not self.is_running and not self._news.wait(0.5)):
-                    raise AssertionError(f"{self.name} never said {pattern!r}; it said:\n{self.log}")
-                self._news.wait(0.05)
+
+        def look():
+            ended = not self.is_running  # before reading: then nothing more is to come
+            for line in self.lines:
+                if wanted.search(line):
+                    return line
+            assert not ended, (f"{self.name} ended ({self.process.returncode}) without saying "
+                               f"{pattern!r}; it said:\n{self.log}")
+            return None
+        return wait_until(look, lambda: f"{self.name} to say {pattern!r}; it said:\n{self.log}",
+                          limit_s, pause_s=0.005)
 
     def wait_end(self, limit_s=None):
         """Its exit code (negative: the signal that ended it)."""
