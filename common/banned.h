@@ -11,6 +11,9 @@
 #include <string.h>
 #include <time.h>
 
+/* Fortified headers make macros of these two for clang. */
+#undef sprintf
+#undef vsprintf
 #pragma GCC poison strcpy strcat sprintf vsprintf gets strtok atoi
 #pragma GCC poison localtime gmtime ctime system popen rand
 
