@@ -314,9 +314,8 @@ static int print_table(struct listing *listing, struct err *err)
 	size_t room = 0;
 	if (listing->cli->out_is_terminal && listing->where != IN_WIDE) {
 		const size_t window = window_columns();
-		const size_t before = used + strlen(GAP);
-		room = window > before + LAST_COLUMN_LEAST ? window - before
-							   : LAST_COLUMN_LEAST;
+		room = window > used + LAST_COLUMN_LEAST ? window - used
+							 : LAST_COLUMN_LEAST;
 	}
 	AUTO_BUF struct buf out = BUF_INIT(TABLE_BYTES_MAX);
 	put_line(listing, NULL, width, room, &out);
