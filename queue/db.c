@@ -256,8 +256,9 @@ int queue_open_file(struct queue **ret, const char *path, struct err *err)
 {
 	const char *slash = strrchr(path, '/');
 	AUTO_FREE char *dir =
-		slash == NULL ? mem_strdup(".")
-			      : mem_strndup(path, slash == path ? 1 : (size_t)(slash - path));
+		slash == NULL
+			? mem_strdup(".")
+			: mem_strndup(path, slash == path ? 1 : (size_t)(slash - path));
 	return open_at(ret, dir, path, QUEUE_READ, err);
 }
 
