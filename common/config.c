@@ -49,13 +49,13 @@ static void fault_place(const struct config_reader *reader, const char *path,
 	(void)buf_printf(out, "%s: ", path);
 }
 
-/* Adds a finished sentence, as long as it fits and none before it was left out. */
+/* Adds a finished sentence if it fits; the first one is cut rather than left out. */
 static void fault_add(struct config_reader *reader, const char *sentence)
 {
 	size_t used = strlen(reader->fault_text);
 	size_t room = sizeof(reader->fault_text) - used - sizeof("; and 1000000 more");
 
-	if (reader->shown == reader->faults && (!used || strlen(sentence) + 2 < room)) {
+	if (!used || strlen(sentence) + 2 < room) {
 		(void)snprintf(reader->fault_text + used, room, "%s%s", used ? "; " : "",
 			       sentence);
 		reader->shown++;
