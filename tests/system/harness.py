@@ -12,7 +12,6 @@ and nobody else's.
 import base64
 import contextlib
 import glob
-import http.client
 import json
 import os
 import re
@@ -22,194 +21,24 @@ import socket
 import sqlite3
 import subprocess
 import tempfile
-import threading
 import time
 import urllib.parse
+
+from over_http import Answer, Client, UnixConnection  # noqa: F401  (tests find them here)
+from processes import (LIMIT_S, Daemon, children_of, exe_name, is_alive, kill_pid,  # noqa: F401
+                       logfmt, pids, proc_environ, proc_read, proc_stat, wait_gone, wait_until)
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BIN = os.path.abspath(os.environ.get("REEVE_BIN", os.path.join(ROOT, "build/release/bin")))
 TESTS = os.path.abspath(os.environ.get("REEVE_TESTS", os.path.join(ROOT, "build/release/tests")))
 MARK = "HARNESS_OF"
 
-# How long anything may take before a test gives up. Long, because the machine may be slow
-# and the binaries may be sanitized: a limit says "never", it does not measure.
-LIMIT_S = float(os.environ.get("HARNESS_LIMIT_S", "60"))
-
 FINAL = ("succeeded", "failed", "cancelled", "skipped", "lost")
 SANITIZER = re.compile(
     r"ERROR: (Address|Leak|Thread|Memory)Sanitizer|WARNING: ThreadSanitizer|: runtime error: ")
 
 
-def wait_until(check, what, limit_s=None, pause_s=0.01):
-    """The first true answer of `check`, or an AssertionError that says what never came."""
-    end = time.monotonic() + (LIMIT_S if limit_s is None else limit_s)
-    while True:
-        answer = check()
-        if answer:
-            return answer
-        if time.monotonic() > end:
-            raise AssertionError(f"waited too long for {what() if callable(what) else what}")
-        threading.Event().wait(pause_s)
-
-
-def logfmt(line):
-    """A logfmt line as a dict: ts=… ev=ready note="two words"."""
-    fields = {}
-    for name, quoted, bare in re.findall(r'([\w.]+)=(?:"((?:[^"\\]|\\.)*)"|(\S*))', line):
-        fields[name] = re.sub(r"\\(.)", r"\1", quoted) if quoted else bare
-    return fields
-
-
-# --- processes, by /proc --------------------------------------------------------------------
-
-
-def proc_read(pid, name):
-    try:
-        with open(f"/proc/{pid}/{name}", "rb") as file:
-            return file.read()
-    except OSError:
-        return b""
-
-
-def proc_environ(pid):
-    pairs = (item.partition(b"=") for item in proc_read(pid, "environ").split(b"\0") if item)
-    return {name.decode(errors="replace"): value.decode(errors="replace")
-            for name, _, value in pairs}
-
-
-def proc_stat(pid):
-    """(state letter, parent's pid, start time), or None when there is no such process."""
-    data = proc_read(pid, "stat")
-    if not data:
-        return None
-    fields = data[data.rindex(b")") + 2:].split()
-    return fields[0].decode(), int(fields[1]), int(fields[19])
-
-
-def pids():
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
-
-
-def is_alive(pid):
-    """Is it there, and not merely waiting to be reaped?"""
-    stat = proc_stat(pid)
-    return stat is not None and stat[0] not in "ZX"
-
-
-def exe_name(pid):
-    try:
-        return os.path.basename(os.readlink(f"/proc/{pid}/exe")).removesuffix(" (deleted)")
-    except OSError:
-        return ""
-
-
-def children_of(pid):
-    return [other for other in pids() if (proc_stat(other) or ("", 0, 0))[1] == pid]
-
-
-def kill_pid(pid, number=signal.SIGKILL):
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, number)
-
-
-def wait_gone(pid, limit_s=None):
-    wait_until(lambda: not is_alive(pid), f"the end of process {pid}", limit_s)
-
-
-# --- a daemon -------------------------------------------------------------------------------
-
-
-class Daemon:
-    """One running program, and what it has said: its output goes into a file, so that all of it
-    is there once the process is gone, whoever else (a shim) still has the file open."""
-
-    def __init__(self, name, argv, environ, cwd, log_path):
-        self.name = name
-        self.log_path = log_path
-        with open(log_path, "ab") as log:
-            self.process = subprocess.Popen(argv, env=environ, cwd=cwd, stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=subprocess.STDOUT,
-                                            start_new_session=True)
-
-    @property
-    def pid(self):
-        return self.process.pid
-
-    @property
-    def is_running(self):
-        return self.process.poll() is None
-
-    @property
-    def log(self):
-        with contextlib.suppress(FileNotFoundError), open(
-                self.log_path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-        return ""
-
-    @property
-    def lines(self):
-        return self.log.splitlines()
-
-    def wait_line(self, pattern, limit_s=None):
-        """The first line that matches, said already or to come."""
-        wanted = re.compile(pattern)
-
-        def look():
-            ended = not self.is_running  # before reading: then nothing more is to come
-            for line in self.lines:
-                if wanted.search(line):
-                    return line
-            assert not ended, (f"{self.name} ended ({self.process.returncode}) without saying "
-                               f"{pattern!r}; it said:\n{self.log}")
-            return None
-        return wait_until(look, lambda: f"{self.name} to say {pattern!r}; it said:\n{self.log}",
-                          limit_s, pause_s=0.005)
-
-    def wait_end(self, limit_s=None):
-        """Its exit code (negative: the signal that ended it)."""
-        try:
-            return self.process.wait(LIMIT_S if limit_s is None else limit_s)
-        except subprocess.TimeoutExpired:
-            raise AssertionError(f"{self.name} did not end; it said:\n{self.log}") from None
-
-
-# --- answers --------------------------------------------------------------------------------
-
-
-class Answer:
-    """What the server answered; `headers` takes names in any case."""
-
-    def __init__(self, status, headers, body):
-        self.status = status
-        self.headers = headers
-        self.body = body
-
-    def json(self):
-        return json.loads(self.body)
-
-    @property
-    def text(self):
-        return self.body.decode()
-
-    def __repr__(self):
-        return f"<{self.status} {self.body[:2000]!r}>"
-
-
-class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path, timeout):
-        super().__init__("localhost", timeout=timeout)
-        self._path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
-
-
-# --- the fixture's object -------------------------------------------------------------------
-
-
-class Reeve:
+class Reeve(Client):
     """One service. Change `config` before the start; `start()` starts both daemons."""
 
     def __init__(self, bin_dir=BIN, parent="/tmp"):
@@ -355,76 +184,6 @@ class Reeve:
     @property
     def logs(self):
         return "\n".join(f"--- {daemon.name}\n{daemon.log}" for daemon in self.daemons)
-
-    # -- HTTP
-
-    def connect(self, via="unix", timeout=LIMIT_S):
-        """A connection to keep: conn.request(…), conn.getresponse(). Close it."""
-        if via == "unix":
-            return UnixConnection(self.socket_path, timeout)
-        return http.client.HTTPConnection(*self.address, timeout=timeout)
-
-    def headers_for(self, via, headers):
-        """`headers` over what is always sent; a value of None takes one away."""
-        known = {}
-        if via == "tcp":
-            known["Authorization"] = "Bearer " + self.token
-        lower = {name.lower() for name in headers or {}}
-        known = {name: value for name, value in known.items() if name.lower() not in lower}
-        known.update(headers or {})
-        return {name: value for name, value in known.items() if value is not None}
-
-    def request(self, method, path, body=None, headers=None, via="unix", timeout=LIMIT_S,
-                conn=None):
-        """One request on a connection of its own (or `conn`). A dict or list is sent as JSON."""
-        headers = dict(headers or {})
-        if isinstance(body, (dict, list)):
-            body = json.dumps(body).encode()
-        elif isinstance(body, str):
-            body = body.encode()
-        if body is not None and not any(name.lower() == "content-type" for name in headers):
-            headers["Content-Type"] = "application/json"
-        own = conn is None
-        conn = conn or self.connect(via, timeout)
-        try:
-            conn.request(method, path, body=body, headers=self.headers_for(via, headers))
-            response = conn.getresponse()
-            return Answer(response.status, response.headers, response.read())
-        finally:
-            if own:
-                conn.close()
-
-    @contextlib.contextmanager
-    def stream(self, path, headers=None, via="unix", timeout=LIMIT_S):
-        """The open response of a GET: .status, .headers, .read1(n) as the bytes come."""
-        conn = self.connect(via, timeout)
-        try:
-            conn.request("GET", path, headers=self.headers_for(via, headers))
-            yield conn.getresponse()
-        finally:
-            conn.close()
-
-    def raw(self, data, via="unix", timeout=LIMIT_S, half_close=False):
-        """Sends these very bytes; everything the server sends until it closes, or b""."""
-        with self.raw_socket(via, timeout) as sock:
-            # The server may answer and close before it has read everything.
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                sock.sendall(data)
-                if half_close:
-                    sock.shutdown(socket.SHUT_WR)
-            answer = bytearray()
-            with contextlib.suppress(ConnectionResetError):
-                while chunk := sock.recv(65536):
-                    answer += chunk
-            return bytes(answer)
-
-    def raw_socket(self, via="unix", timeout=LIMIT_S):
-        if via == "unix":
-            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            sock.settimeout(timeout)
-            sock.connect(self.socket_path)
-            return sock
-        return socket.create_connection(self.address, timeout=timeout)
 
     # -- jobs
 
