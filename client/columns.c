@@ -102,7 +102,7 @@ const char *item_text(const cJSON *item, const char *path)
 int64_t item_int(const cJSON *item, const char *path, int64_t fallback)
 {
 	const cJSON *value = item_at(item, path);
-	if (!cJSON_IsNumber(value) || fabs(value->valuedouble) > 9.1e15)
+	if (value == NULL || !cJSON_IsNumber(value) || fabs(value->valuedouble) > 9.1e15)
 		return fallback;
 	return (int64_t)value->valuedouble;
 }
@@ -192,7 +192,7 @@ static void put_number(const cJSON *item, const struct column *column, bool is_p
 		       struct buf *out)
 {
 	const cJSON *value = item_at(item, column->path);
-	if (!cJSON_IsNumber(value))
+	if (value == NULL || !cJSON_IsNumber(value))
 		return;
 	if (is_plain)
 		buf_printf(out, "%.15g", value->valuedouble);

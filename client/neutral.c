@@ -24,20 +24,28 @@ static bool is_acting(uint32_t point)
 	return false;
 }
 
+/* How long a character that begins with this byte is; 0 when none does. */
+static int utf8_length(unsigned char lead)
+{
+	static const struct {
+		unsigned char first, last;
+		int length;
+	} LEADS[] = {{0x00, 0x7f, 1}, {0xc2, 0xdf, 2}, {0xe0, 0xef, 3}, {0xf0, 0xf4, 4}};
+	for (size_t i = 0; i < ARRAY_SIZE(LEADS); i++)
+		if (lead >= LEADS[i].first && lead <= LEADS[i].last)
+			return LEADS[i].length;
+	return 0;
+}
+
 int utf8_next(const unsigned char *data, size_t bytes, uint32_t *ret)
 {
+	static const uint32_t LEAST[] = {0, 0, 0x80, 0x800, 0x10000};
 	if (bytes == 0)
 		return 0;
-	const unsigned char lead = data[0];
-	const int length = lead < 0x80	 ? 1
-			   : lead < 0xc2 ? -1
-			   : lead < 0xe0 ? 2
-			   : lead < 0xf0 ? 3
-			   : lead < 0xf5 ? 4
-					 : -1;
-	if (length < 0)
+	const int length = utf8_length(data[0]);
+	if (length == 0)
 		return -1;
-	uint32_t point = length == 1 ? lead : lead & (0x7fu >> length);
+	uint32_t point = length == 1 ? data[0] : data[0] & (0x7fu >> length);
 	for (int i = 1; i < length; i++) {
 		if ((size_t)i >= bytes)
 			return 0;
@@ -45,9 +53,8 @@ int utf8_next(const unsigned char *data, size_t bytes, uint32_t *ret)
 			return -1;
 		point = point << 6 | (data[i] & 0x3fu);
 	}
-	static const uint32_t LEAST[] = {0, 0, 0x80, 0x800, 0x10000};
-	if (point < LEAST[length] || point > 0x10ffff ||
-	    (point >= 0xd800 && point < 0xe000))
+	const bool is_surrogate = point >= 0xd800 && point < 0xe000;
+	if (point < LEAST[length] || point > 0x10ffff || is_surrogate)
 		return -1;
 	*ret = point;
 	return length;

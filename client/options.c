@@ -155,7 +155,7 @@ static int read_letters(struct walk *walk, const char *word, struct err *err)
 {
 	for (const char *at = word + 1; *at != '\0'; at++) {
 		const struct option_row *row =
-			find_row(walk->sets, walk->set_count, NULL, 0, *at);
+			find_row(walk->sets, walk->set_count, "", 0, *at);
 		if (row == NULL)
 			return err_set(err, ERR_INVALID, "unknown option -%c", *at);
 		if (row->kind == OPTION_FLAG) {
