@@ -98,8 +98,10 @@ int text_parse_duration_us(const char *text, int64_t *ret_us)
 	if (*at == '.') {
 		if (!is_digit(at[1]))
 			return -1;
-		for (at++; is_digit(*at); at++, place /= 10)
+		for (at++; is_digit(*at); at++) {
 			fraction += place * (*at - '0');
+			place /= 10;
+		}
 	}
 	const int64_t seconds = unit_seconds(at);
 
@@ -159,7 +161,7 @@ int text_unhex(const char *hex, void *ret, size_t bytes)
 	if (hex[2 * bytes] != '\0')
 		return -1;
 	for (size_t i = 0; i < bytes; i++)
-		out[i] = (unsigned char)(hex_value(hex[2 * i]) << 4 |
+		out[i] = (unsigned char)(16 * hex_value(hex[2 * i]) +
 					 hex_value(hex[2 * i + 1]));
 	return 0;
 }
