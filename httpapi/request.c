@@ -34,7 +34,7 @@ void request_free(struct request *request)
 	target_release(&request->target);
 	buf_release(&request->body);
 	atomic_fetch_sub(&server->held_bytes, request->held_bytes);
-	client_expect_within(request->client, server->config->http.request_deadline_us);
+	client_expect_within(request->client, server->config->http.header_deadline_us);
 	atomic_fetch_sub(&server->active, 1);
 	free(request);
 }
