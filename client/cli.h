@@ -80,6 +80,9 @@ extern const struct option_rows GLOBAL_OPTIONS;
 const struct command *command_find(char *const *word, size_t words, size_t *ret_words,
 				   struct err *err);
 
+/* Is `word` the first word of two-word names ("db")? */
+bool command_is_group(const char *word);
+
 /* Writes to standard output now. A reader that went away is no error: it sets
  * is_out_closed and the command ends quietly. -1 then too. */
 int out_write(struct cli *cli, const void *data, size_t bytes, struct err *err);
@@ -91,6 +94,7 @@ void say(const struct cli *cli, const char *format, ...)
 /* help.c */
 void help_print_overview(FILE *out);
 void help_print_command(FILE *out, const struct command *command);
+void help_print_group(FILE *out, const char *word);
 void help_print_markdown(FILE *out);
 
 /* The commands, each in its cmd_*.c. */

@@ -15,7 +15,8 @@
 
 #define STDIN_BYTES_MAX (64u << 20)
 #define BODY_BYTES_MAX (96u << 20)
-#define KEY_BYTES 37
+#define KEY_BYTES 37	   /* of one of our own */
+#define KEY_LENGTH_MAX 255 /* of any */
 
 /* Pauses before each repetition of a submission whose outcome is unknown. */
 static const int64_t PAUSES_US[] = {100000, 200000, 400000, 800000, 1600000, 3200000};
@@ -152,6 +153,16 @@ static void make_key(char ret[KEY_BYTES])
 		 hex + 16, hex + 20);
 }
 
+/* Fit for a header, so that it cannot end the line and begin another one. */
+static bool is_key(const char *key)
+{
+	const size_t length = strlen(key);
+	bool is_fit = length > 0 && length <= KEY_LENGTH_MAX;
+	for (size_t i = 0; i < length; i++)
+		is_fit = is_fit && key[i] > 0x20 && key[i] < 0x7f && key[i] != '"';
+	return is_fit;
+}
+
 /* One try. 1 with the job, 0 when it is not known whether it was stored, -1. */
 static int submit_once(struct cli *cli, const struct buf *body, const char *key,
 		       bool is_repeated, cJSON **ret, struct err *err)
@@ -185,6 +196,12 @@ static int submit(struct cli *cli, const struct buf *body, cJSON **ret, struct e
 	if (key == NULL) {
 		make_key(own_key);
 		key = own_key;
+	} else if (!is_key(key)) {
+		return err_set(
+			err, ERR_INVALID,
+			"--idempotency-key wants 1 to %d visible ASCII characters, "
+			"no quotes",
+			KEY_LENGTH_MAX);
 	}
 	for (size_t i = 0;; i++) {
 		const int status = submit_once(cli, body, key, i > 0, ret, err);

@@ -264,8 +264,7 @@ static const struct command *find_exact(const char *name)
 	return NULL;
 }
 
-/* Is `word` the first of two-word names ("db")? */
-static bool is_group(const char *word)
+bool command_is_group(const char *word)
 {
 	const size_t length = strlen(word);
 	for (size_t i = 0; i < COMMANDS.count; i++)
@@ -288,12 +287,24 @@ static int unknown_command(const char *name, struct err *err)
 	return err_set(err, ERR_INVALID, "no command \"%s\"", name);
 }
 
+static int lone_group(const char *word, struct err *err)
+{
+	AUTO_BUF struct buf list = BUF_INIT(1024);
+	const size_t length = strlen(word);
+	for (size_t i = 0; i < COMMANDS.count; i++)
+		if (strncmp(COMMANDS.row[i].name, word, length) == 0 &&
+		    COMMANDS.row[i].name[length] == ' ')
+			buf_printf(&list, "%s %s", list.length > 0 ? "," : "",
+				   COMMANDS.row[i].name + length + 1);
+	return err_set(err, ERR_INVALID, "%s wants one of:%s", word, buf_text(&list));
+}
+
 const struct command *command_find(char *const *word, size_t words, size_t *ret_words,
 				   struct err *err)
 {
-	const bool is_pair = is_group(word[0]);
+	const bool is_pair = command_is_group(word[0]);
 	if (is_pair && words < 2) {
-		err_set(err, ERR_INVALID, "%s wants a second word: reeve help", word[0]);
+		(void)lone_group(word[0], err);
 		return NULL;
 	}
 	AUTO_FREE char *name =

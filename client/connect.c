@@ -243,8 +243,11 @@ static int find(struct endpoint *ret, const struct args *args, cJSON **tree,
 		    use_profile(name, tree, &server, &token_file, err) < 0)
 			return -1;
 	}
+	const bool is_named = server != NULL && !text_has_prefix(server, "unix:");
 	if (args_has(args, "token-file"))
 		token_file = args_text(args, "token-file");
+	else if (is_named && token_file == NULL)
+		token_file = getenv("REEVE_TOKEN_FILE");
 	const int status = server != NULL
 				   ? set_server(ret, server, err)
 				   : set_local(ret, args_text(args, "config"), err);

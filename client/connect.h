@@ -3,7 +3,8 @@
  * In this order: --server, REEVE_SERVER, the profile of --profile (or the top level) in
  * $XDG_CONFIG_HOME/reeve/config.json, else the local Unix socket that the configuration
  * names, where the kernel says who we are and no token is needed. A token comes from a
- * file only, never from an argument or the environment, where other users could see it.
+ * file only (--token-file, the profile's token_file, REEVE_TOKEN_FILE), never from an
+ * argument or the environment, where other users could see it.
  */
 #ifndef REEVE_CLIENT_CONNECT_H
 #define REEVE_CLIENT_CONNECT_H

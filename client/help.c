@@ -65,6 +65,24 @@ void help_print_command(FILE *out, const struct command *command)
 		fprintf(out, "\n%s", command->notes);
 }
 
+/* The commands whose names begin with `word`, or all of them (NULL). */
+static void print_commands(FILE *out, const char *word)
+{
+	const size_t length = word != NULL ? strlen(word) : 0;
+	fputs("Commands:\n", out);
+	for (size_t i = 0; i < COMMANDS.count; i++)
+		if (length == 0 || (strncmp(COMMANDS.row[i].name, word, length) == 0 &&
+				    COMMANDS.row[i].name[length] == ' '))
+			fprintf(out, "  %-12s  %s\n", COMMANDS.row[i].name,
+				COMMANDS.row[i].summary);
+}
+
+void help_print_group(FILE *out, const char *word)
+{
+	print_commands(out, word);
+	fprintf(out, "\nreeve help %s VERB says more.\n", word);
+}
+
 void help_print_overview(FILE *out)
 {
 	fputs("reeve runs commands in the background and never forgets what it ran.\n"
@@ -76,10 +94,8 @@ void help_print_overview(FILE *out)
 	print_example(out, "reeve ls state:failed\twhat went wrong", "  ");
 	print_example(out, "reeve logs -f last\tthe output of your newest job", "  ");
 	print_example(out, "reeve stop last\tstop it", "  ");
-	fputs("\nCommands:\n", out);
-	for (size_t i = 0; i < COMMANDS.count; i++)
-		fprintf(out, "  %-12s  %s\n", COMMANDS.row[i].name,
-			COMMANDS.row[i].summary);
+	fputc('\n', out);
+	print_commands(out, NULL);
 	fputs("\nFor every command:\n", out);
 	print_options(out, &GLOBAL_OPTIONS);
 	fputs("\nreeve help VERB says more. Where the service is: --server, "
@@ -140,6 +156,10 @@ int cmd_help(struct cli *cli, struct err *err)
 	}
 	if (cli->args.words == 0) {
 		help_print_overview(stdout);
+		return 0;
+	}
+	if (cli->args.words == 1 && command_is_group(cli->args.word[0])) {
+		help_print_group(stdout, cli->args.word[0]);
 		return 0;
 	}
 	size_t used = 0;

@@ -221,6 +221,9 @@ static void transfer_result(struct cli *cli, struct exchange *exchange, CURLcode
 		return;
 	if (transfer->is_refused_by_sink)
 		exchange->is_finished = true;
+	else if (code == CURLE_URL_MALFORMAT)
+		err_set(&exchange->failure, ERR_INVALID, "%s%s is no address: %s",
+			http_where(cli->http), exchange->path, why);
 	else if (code == CURLE_WRITE_ERROR)
 		err_set(&exchange->failure, ERR_TOO_LARGE,
 			"the answer of %s is over %u MiB", http_where(cli->http),

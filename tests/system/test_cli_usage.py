@@ -42,6 +42,7 @@ def test_no_verb_shows_help_on_stderr(run):
 def test_help_starts_with_examples_and_knows_every_verb(run):
     overview = run("help").stdout
     assert overview.index("Examples:") < overview.index("Commands:")
+    assert "db verify" in run("help", "db").stdout
     for verb in VERBS:
         assert re.search(rf"^  {verb} ", overview, re.M), f"{verb} is not in the overview"
         by_verb = run("help", *verb.split()).stdout
@@ -74,7 +75,7 @@ def test_a_slip_names_what_was_meant(run, words, meant):
 
 
 @pytest.mark.parametrize("words, said", [
-    (["db"], "db wants a second word"),
+    (["db"], "db wants one of: ls, show, logs"),
     (["show"], "too few arguments"),
     (["attempts", "a", "b"], "too many arguments"),
     (["run"], "too few arguments"),
@@ -90,6 +91,8 @@ def test_a_slip_names_what_was_meant(run, words, meant):
     (["api", "get", "/v1/jobs"], "no method"),
     (["api", "GET", "v1/jobs"], "no path"),
     (["completion", "tcsh"], "bash only"),
+    (["run", "--idempotency-key", "a\r\nX-Evil: 1", "--", "true"], "visible ASCII"),
+    (["--server", "http://127.0.0.1:99999", "ls"], "no address"),
 ])
 def test_wrong_use_is_exit_code_2(run, words, said):
     done = run(*words)
@@ -238,6 +241,12 @@ def test_other_troubles_with_token_files(run):
     assert run(*where, os.path.join(run.work, "none"), "ls").returncode == 3
     assert run(*where, token_file(run, 0o600, "two words\n"), "ls").returncode == 2
     assert run(*where, "/dev/null", "ls").returncode == 2
+
+
+def test_a_token_file_may_be_named_in_the_environment(run):
+    done = run("ls", REEVE_SERVER="http://127.0.0.1:1", REEVE_TOKEN_FILE=token_file(run, 0o644))
+    assert done.returncode == 4
+    assert "can be used by others" in done.stderr
 
 
 @pytest.mark.parametrize("server", ["http://127.evil.example:1", "http://192.0.2.1:1",
