@@ -23,6 +23,8 @@
 #define ON_ITS_OWN_STACK
 #endif
 
+#define KERNEL_SIGSET_BYTES ((size_t)8)
+
 /* What the child works with, and what it leaves us when it fails. */
 struct child {
 	const struct launch *launch;
@@ -90,17 +92,20 @@ ON_ITS_OWN_STACK static int step_directory(struct child *child)
 	return fchdir(child->directory_fd);
 }
 
-/* Everything that the shim ignores or blocks. It was itself started with all signals at
- * their defaults. */
+/* Everything that the shim ignores or blocks, and the two signals that the C library
+ * keeps for itself: it leaves them ignored in what posix_spawn(3) starts, as the shim
+ * was, and sigaction(3) would not touch them. */
 ON_ITS_OWN_STACK static int step_signals(struct child *child)
 {
-	static const int IGNORED[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGXFSZ};
-	struct sigaction action = {.sa_handler = SIG_DFL};
+	static const int CHANGED[] = {SIGHUP,  SIGINT,	SIGQUIT, SIGTERM,
+				      SIGPIPE, SIGXFSZ, 32,	 33};
+	static const uint64_t DEFAULT_ACTION[4]; /* the kernel's struct: all zero */
 	sigset_t none;
 
 	(void)child;
-	for (size_t i = 0; i < ARRAY_SIZE(IGNORED); i++) {
-		if (sigaction(IGNORED[i], &action, NULL) != 0)
+	for (size_t i = 0; i < ARRAY_SIZE(CHANGED); i++) {
+		if (syscall(SYS_rt_sigaction, CHANGED[i], DEFAULT_ACTION, NULL,
+			    KERNEL_SIGSET_BYTES) != 0)
 			return -1;
 	}
 	sigemptyset(&none);
