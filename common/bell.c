@@ -95,8 +95,10 @@ static int bind_in(int dir_fd, const char *name, int *ret_fd, struct err *err)
 
 	if (fd < 0)
 		return err_sys(err, ERR_INTERNAL, errno, "cannot make a socket");
-	if (address_of(dir_fd, name, &address) != 0)
-		return err_set(err, ERR_INTERNAL, "the name is too long");
+	/* Names with a dot in front are passed over by ringers, like "." itself. */
+	if (name[0] == '\0' || name[0] == '.' || strchr(name, '/') != NULL ||
+	    address_of(dir_fd, name, &address) != 0)
+		return err_set(err, ERR_INTERNAL, "that is no name for a listener");
 	/* The lock is let go when the caller closes the directory. */
 	if (lock_dir(dir_fd, LOCK_EX) != 0)
 		return err_sys(err, ERR_INTERNAL, errno, "cannot lock the directory");
