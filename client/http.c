@@ -132,13 +132,15 @@ static void add_headers(const struct http *http, const struct exchange *exchange
 	struct http_transfer *transfer = exchange->transfer;
 	add_header(transfer, "Accept: application/json, */*");
 	add_header(transfer, "Expect:");
-	if (exchange->body != NULL)
-		add_header(transfer, "Content-Type: application/json");
+	add_header(transfer, "Content-Type:%s",
+		   exchange->body != NULL ? " application/json" : "");
 	if (http->endpoint.token != NULL)
 		add_header(transfer, "Authorization: Bearer %s", http->endpoint.token);
 	if (exchange->idempotency_key != NULL)
 		add_header(transfer, "Idempotency-Key: \"%s\"",
 			   exchange->idempotency_key);
+	if (exchange->wait_s > 0)
+		add_header(transfer, "Prefer: wait=%lld", (long long)exchange->wait_s);
 	if (exchange->range_from > 0)
 		add_header(transfer, "Range: bytes=%lld-",
 			   (long long)exchange->range_from);
@@ -178,9 +180,10 @@ static int transfer_start(struct cli *cli, struct exchange *exchange, struct err
 	SET(CURLOPT_CUSTOMREQUEST, exchange->method);
 	if (strcmp(exchange->method, "HEAD") == 0)
 		SET(CURLOPT_NOBODY, 1L);
-	if (exchange->body != NULL) {
+	const bool is_post = strcmp(exchange->method, "POST") == 0;
+	if (exchange->body != NULL || is_post) { /* a POST says that it has no body */
 		SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)exchange->body_bytes);
-		SET(CURLOPT_POSTFIELDS, exchange->body);
+		SET(CURLOPT_POSTFIELDS, exchange->body != NULL ? exchange->body : "");
 	}
 	SET(CURLOPT_NOSIGNAL, 1L);
 	SET(CURLOPT_ERRORBUFFER, transfer->text);

@@ -17,7 +17,9 @@ struct exchange {
 	size_t body_bytes;
 	const char *idempotency_key; /* NULL: none */
 	int64_t range_from;	     /* > 0: Range: bytes=N- */
-	int64_t timeout_us;	     /* of the whole; 0: a stream, which has no limit */
+	int64_t wait_s;	    /* > 0: Prefer: wait=N (RFC 7240); the service cuts it to its
+			       limit */
+	int64_t timeout_us; /* of the whole; 0: a stream, which has no limit */
 	/* Gets the body of a 2xx answer piece by piece; false ends the transfer. NULL:
 	 * collect it in `answer`. Answers that are no 2xx are always collected. */
 	bool (*sink)(void *sink_context, const struct exchange *exchange,

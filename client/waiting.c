@@ -1,8 +1,9 @@
 /* waiting.c - until a job is final, across restarts of the service.
  *
- * The service holds each question back (?wait=) until the job is final or half a minute
- * is over, so nothing here polls. When it cannot be reached in between, it is asked again
- * for a minute: the job does not mind, and neither should whoever waits for it. */
+ * The service holds each question back (Prefer: wait) until the job is final or half a
+ * minute is over, so nothing here polls. When it cannot be reached in between, it is
+ * asked again for a minute: the job does not mind, and neither should whoever waits for
+ * it. */
 #include "client/api.h"
 
 #include <stdlib.h>
@@ -42,11 +43,8 @@ static int64_t round_wait_s(const struct round *round)
 static void prepare(const struct round *round, const char *id, struct watch *watch)
 {
 	const int64_t wait_s = round_wait_s(round);
-	if (wait_s > 0)
-		exchange_init(&watch->exchange, "GET", "/v1/jobs/%s?wait=%lld", id,
-			      (long long)wait_s);
-	else
-		exchange_init(&watch->exchange, "GET", "/v1/jobs/%s", id);
+	exchange_init(&watch->exchange, "GET", "/v1/jobs/%s", id);
+	watch->exchange.wait_s = wait_s;
 	watch->exchange.timeout_us = round->cli->timeout_us + wait_s * US_PER_S;
 	if (wait_s > 0 && round->deadline_us > 0) {
 		const int64_t left = round->deadline_us - clock_boot_us() + 1000;
@@ -121,8 +119,13 @@ int api_wait_any(struct cli *cli, char *const *id, size_t count, int64_t deadlin
 	int64_t found = (int64_t)count;
 	bool is_over = false;
 	while (found == (int64_t)count && !is_over) {
-		is_over = deadline_us > 0 && clock_boot_us() >= deadline_us;
+		const int64_t began = clock_boot_us();
+		is_over = deadline_us > 0 && began >= deadline_us;
 		found = run_round(&round, id, watch, count, err);
+		/* a service that holds nothing back must not be asked without end */
+		if (found == (int64_t)count && clock_boot_us() - began < PAUSE_US &&
+		    http_pause(cli, is_over ? 0 : PAUSE_US, err) < 0)
+			found = -1;
 	}
 	int status = found < 0 ? -1 : found < (int64_t)count ? 1 : 0;
 	if (status > 0) {

@@ -451,3 +451,16 @@ def test_a_full_disk_behind_standard_output_is_said(reeve):
             stderr=harness.subprocess.PIPE, text=True, timeout=harness.LIMIT_S, env=reeve.env())
     assert done.returncode == 1
     assert "standard output" in done.stderr
+
+
+def test_a_service_that_holds_no_answer_back_is_waited_for_all_the_same(reeve):
+    reeve.start(http={"wait_max_s": 0})
+    assert reeve.cli("run", "--wait", "--", "sh", "-c", "sleep 0.3; exit 5").returncode == 5
+
+
+def test_api_without_a_body(reeve):
+    reeve.start_httpapi()
+    job = reeve.submit("true")["id"]
+    done = reeve.cli("api", "POST", f"/v1/jobs/{job}/cancel")
+    assert done.returncode == 0, done.stdout
+    assert json.loads(done.stdout)["state"] == "cancelled"
