@@ -9,4 +9,4 @@ $(BENCH): $(B)/bench/%: $(B)/obj/bench/%.o $(B)/obj/bench/tools.o
 
 .PHONY: bench-programs
 bench-programs: $(BENCH)
-bench bench-quick: $(BENCH)
+everything check system bench bench-quick: $(BENCH)

@@ -25,13 +25,6 @@ def test_example_configuration_is_valid(reeve):
     assert checked.returncode == 0, checked.stderr
 
 
-def test_schema_snapshot_is_fresh(new_reeve):
-    """When this fails: `make schema`, and look at the difference."""
-    printed = subprocess.run([new_reeve().program("reeve"), "db", "schema"], capture_output=True,
-                             text=True, check=True).stdout
-    assert printed == read("schema.sql")
-
-
 def test_settings_in_the_operations_page_exist():
     table = read("docs/operations.md").split("## Settings")[1].split("\n## ")[0]
     names = set(re.findall(r"^\| `([\w.]+)`", table, re.M))
