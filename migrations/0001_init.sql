@@ -92,7 +92,10 @@ CREATE TABLE jobs (
     stop_by           TEXT,               -- principal
     stop_text         TEXT,               -- the asker's words
     version           INTEGER NOT NULL DEFAULT 1, -- raised by every change; the ETag
-    CHECK (exit_code IS NULL OR signal IS NULL)
+    CHECK (exit_code IS NULL OR signal IS NULL),
+    -- no job is over without a time, or before it began; so none is born so either
+    CHECK ((finished_at IS NULL) = (state IN ('waiting', 'queued', 'running'))),
+    CHECK (attempt > 0 OR state NOT IN ('running', 'succeeded', 'lost'))
 ) STRICT;
 
 -- Claiming reads only this one: its size is the number of queued jobs, not of all jobs.
@@ -110,12 +113,6 @@ WHEN NEW.state <> OLD.state
  AND NOT EXISTS (SELECT 1 FROM job_moves WHERE from_state = OLD.state AND to_state = NEW.state)
 BEGIN
     SELECT RAISE(ABORT, 'this move between job states is not in job_moves');
-END;
-
-CREATE TRIGGER jobs_birth BEFORE INSERT ON jobs
-WHEN NEW.state NOT IN ('waiting', 'queued')
-BEGIN
-    SELECT RAISE(ABORT, 'a job is born waiting or queued');
 END;
 
 CREATE TABLE job_stdin (

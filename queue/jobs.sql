@@ -92,10 +92,10 @@ UPDATE jobs
 -- name: job_stop_state
 SELECT state, stop_reason, stop_by IS NOT NULL, coalesce(stop_force, 0) FROM jobs WHERE id = ?1
 
--- By jobs_stopping.
+-- By jobs_stopping, which is nearly always empty.
 -- name: stop_requests
 SELECT id, attempt, coalesce(stop_force, 0)
-  FROM jobs
+  FROM jobs INDEXED BY jobs_stopping
  WHERE state = 'running' AND stop_by IS NOT NULL AND id > ?1
  ORDER BY id
  LIMIT ?2

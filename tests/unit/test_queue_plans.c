@@ -1,0 +1,141 @@
+/* test_queue_plans.c - every statement prepares, and runs by the index it is meant to.
+ *
+ * The plans stand in tests/unit/plans.txt; a change of schema or statement that changes a
+ * plan shows there. `test_queue_plans --rewrite` writes the file anew, to be looked at
+ * before it is committed. */
+#include <fcntl.h>
+#include <sqlite3.h>
+
+#include "queue/db.h"
+#include "tests/unit/queue_fixture.h"
+
+#define PLANS "tests/unit/plans.txt"
+
+/* Whole tables may be read only here, and why. */
+static const struct {
+	enum statement id;
+	const char *reason;
+} MAY_SCAN[] = {
+	{STATEMENT_EVENT_ALL, "verify reads every event"},
+	{STATEMENT_OUTPUT_ALL, "verify reads every output"},
+	{STATEMENT_JOBS_UNLIKE_EVENTS, "db check reads every job"},
+	{STATEMENT_STATE_ROWS, "eight rows"},
+	{STATEMENT_MOVE_ROWS, "fourteen rows"},
+	{STATEMENT_SCHEMA_ROWS, "the schema"},
+	{STATEMENT_SCHEMA_ANY, "the schema, at open"},
+	{STATEMENT_EVENT_SEQUENCE, "one row for each counting table"},
+	{STATEMENT_EVENT_TAIL, "from the end, one row"},
+	{STATEMENT_WORKER_LAST, "from the end, one row"},
+	{STATEMENT_CLAIM_PICK, "the index holds queued jobs only, LIMIT"},
+	{STATEMENT_ATTEMPTS_LIVE, "the index holds living attempts only"},
+};
+
+static bool may_scan(enum statement id)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(MAY_SCAN); i++)
+		if (MAY_SCAN[i].id == id)
+			return true;
+	return false;
+}
+
+/* Appends "name\n    step\n    step\n"; true when a step scans. */
+static bool plan_of(struct queue *queue, enum statement id, struct buf *ret)
+{
+	AUTO_FREE char *sql = mem_printf("EXPLAIN QUERY PLAN %s", statement_sql(id));
+	sqlite3_stmt *stmt = NULL;
+	bool scans = false;
+	if (sqlite3_prepare_v2(queue->db, sql, -1, &stmt, NULL) != SQLITE_OK)
+		fail_msg("%s: %s", statement_name(id), sqlite3_errmsg(queue->db));
+	(void)buf_printf(ret, "%s\n", statement_name(id));
+	while (sqlite3_step(stmt) == SQLITE_ROW) {
+		const char *step = (const char *)sqlite3_column_text(stmt, 3);
+		scans = scans || strstr(step, "SCAN") != NULL;
+		(void)buf_printf(ret, "    %s\n", step);
+	}
+	(void)sqlite3_finalize(stmt);
+	return scans;
+}
+
+/* PRAGMA, BEGIN and COMMIT have no plan; they must prepare. */
+static bool has_plan(enum statement id)
+{
+	static const char *const words[] = {"PRAGMA", "BEGIN", "COMMIT"};
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (text_has_prefix(statement_sql(id), words[i]))
+			return false;
+	return true;
+}
+
+static void plans_print(struct queue *queue, struct buf *ret)
+{
+	for (int i = 0; i < STATEMENT_COUNT_; i++)
+		if (has_plan((enum statement)i))
+			(void)plan_of(queue, (enum statement)i, ret);
+	assert_false(ret->is_full);
+}
+
+static void test_every_statement_prepares(void **state)
+{
+	struct fixture *f = *state;
+	for (int i = 0; i < STATEMENT_COUNT_; i++) {
+		sqlite3_stmt *stmt;
+		assert_done(
+			db_start(f->queue, (enum statement)i, NO_BINDS, &stmt, &f->err),
+			&f->err);
+		db_end(stmt);
+	}
+}
+
+static void test_plans_are_the_expected_ones(void **state)
+{
+	struct fixture *f = *state;
+	AUTO_BUF struct buf now = BUF_INIT(1 << 20);
+	AUTO_BUF struct buf expected = BUF_INIT(1 << 20);
+	plans_print(f->queue, &now);
+	assert_done(file_read(AT_FDCWD, PLANS, &expected, &f->err), &f->err);
+	assert_string_equal(buf_text(&now), buf_text(&expected));
+}
+
+static void test_nothing_scans_but_what_must(void **state)
+{
+	struct fixture *f = *state;
+	AUTO_BUF struct buf plan = BUF_INIT(1 << 20);
+	for (int i = 0; i < STATEMENT_COUNT_; i++) {
+		const enum statement id = (enum statement)i;
+		buf_reset(&plan);
+		if (!has_plan(id))
+			continue;
+		const bool scans = plan_of(f->queue, id, &plan);
+		if (scans && !may_scan(id))
+			fail_msg("%s", buf_text(&plan));
+		if (!scans && may_scan(id))
+			fail_msg("%s needs no leave to scan", statement_name(id));
+	}
+}
+
+static int rewrite(void)
+{
+	struct err err = ERR_INIT;
+	void *state = NULL;
+	AUTO_BUF struct buf now = BUF_INIT(1 << 20);
+	(void)fixture_setup(&state);
+	plans_print(((struct fixture *)state)->queue, &now);
+	(void)fixture_teardown(&state);
+	assert_done(file_write_atomic(AT_FDCWD, PLANS, now.data, now.length, 0644, &err),
+		    &err);
+	return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_every_statement_prepares),
+		TEST(test_plans_are_the_expected_ones),
+		TEST(test_nothing_scans_but_what_must),
+	};
+	if (argc > 1 && strcmp(argv[1], "--rewrite") == 0)
+		return rewrite();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
