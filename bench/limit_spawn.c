@@ -11,10 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "bench/tools.h"
-
-extern char **environ;
 
 static void reap_one(void)
 {

@@ -34,6 +34,7 @@ struct connection {
 
 struct load {
 	int epoll_fd;
+	struct connection *connection;
 	char *request;
 	size_t request_bytes;
 	int64_t begun,
@@ -193,10 +194,11 @@ static void drive(struct load *load)
 
 static void connect_all(struct load *load, const char *target, int64_t connections)
 {
+	load->connection = calloc((size_t)connections, sizeof *load->connection);
+	if (!load->connection)
+		die("calloc");
 	for (int64_t i = 0; i < connections; i++) {
-		struct connection *const connection = calloc(1, sizeof *connection);
-		if (!connection)
-			die("calloc");
+		struct connection *const connection = &load->connection[i];
 		connection->fd = dial(target);
 		struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
 		if (epoll_ctl(load->epoll_fd, EPOLL_CTL_ADD, connection->fd, &event) < 0)
@@ -241,5 +243,8 @@ int main(int argc, char **argv)
 	       (long long)load.created, (long long)load.other, seconds,
 	       (double)load.created / seconds, percentile_ms(&load, 0.5),
 	       percentile_ms(&load, 0.99), percentile_ms(&load, 1));
+	free(load.connection);
+	free(load.sample_us);
+	free(load.request);
 	return load.other ? 1 : 0;
 }
