@@ -167,3 +167,18 @@ def test_run_tests_fails_when_nothing_ran(tmp_path, tests, last):
 def test_run_tests_passes_when_all_passed(tmp_path):
     done = run_tests_on(tmp_path, "def test_a(): pass\n")
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "1 passed, 0 failed")
+
+
+# --- make install ---------------------------------------------------------------------------
+
+
+def test_installed_programs_find_each_other(new_reeve, tmp_path):
+    variant = os.path.basename(os.path.dirname(harness.BIN))
+    done = subprocess.run(["make", "-s", "-o", "all", "install", f"VARIANT={variant}",
+                           f"DESTDIR={tmp_path}", "PREFIX=/usr"], cwd=ROOT, capture_output=True,
+                          text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert not os.path.exists(tmp_path / "usr/bin/reeve-shim"), "not a program for people"
+    reeve = new_reeve(bin_dir=str(tmp_path / "usr/bin")).start()
+    assert reeve.run("true")["state"] == "succeeded"
+    assert reeve.cli("ls").returncode == 0
