@@ -155,50 +155,70 @@ static void newcomers_are_rung_at_once(void **state)
 	bell_ringer_close(ringer);
 }
 
-/* Makes the directory look unchanged for an hour, so that its listing is trusted. */
-static void age_directory(const char *path)
-{
-	const struct timespec then[2] = {{.tv_sec = time(NULL) - 3600},
-					 {.tv_sec = time(NULL) - 3600}};
+/* The clock stands still and the directory's time is what a test says, as on a file
+ * system with coarse times. */
+#define NOW_S 1700000000
 
-	assert_int_equal(utimensat(AT_FDCWD, path, then, 0), 0);
+static int64_t boot_s;
+
+static int still_clock(clockid_t clock, struct timespec *ret)
+{
+	*ret = (struct timespec){.tv_sec = clock == CLOCK_REALTIME ? NOW_S : boot_s};
+	return 0;
 }
 
-static struct sys real;
-static int64_t shift_s;
-
-static int shifted_clock(clockid_t clock, struct timespec *ret)
+static void set_changed_ms_ago(const char *state_dir, int64_t ago_ms)
 {
-	const int result = real.clock_gettime(clock, ret);
+	AUTO_FREE char *const path = mem_printf("%s/run/bell", state_dir);
+	const int64_t at_ms = (int64_t)NOW_S * 1000 - ago_ms;
+	const struct timespec at = {.tv_sec = at_ms / 1000,
+				    .tv_nsec = at_ms % 1000 * 1000000};
 
-	ret->tv_sec += shift_s;
-	return result;
+	assert_int_equal(utimensat(AT_FDCWD, path, (const struct timespec[]){at, at}, 0),
+			 0);
 }
 
-static void a_listing_is_kept_for_one_second(void **state)
+/* Rings, lets a second listener come, rings again after `later_s`. True when it heard. */
+static bool hears_newcomer(const char *dir, int64_t first_ms_ago, int64_t then_ms_ago,
+			   int64_t later_s)
 {
-	const char *const dir = *state;
-	AUTO_FREE char *const path = mem_printf("%s/run/bell", dir);
-	const int a = listen_as(dir, "a");
+	const struct sys real = sys;
 	struct bell_ringer *const ringer = bell_ringer_open(dir);
+	const int a = listen_as(dir, "a");
 
-	real = sys;
-	sys.clock_gettime = shifted_clock;
-	shift_s = 0;
-	age_directory(path);
+	sys.clock_gettime = still_clock;
+	boot_s = 1000;
+	set_changed_ms_ago(dir, first_ms_ago);
 	bell_ring(ringer, NULL);
 	const int b = listen_as(dir, "b");
 
-	/* As on a file system that does not note the change. */
-	age_directory(path);
-	shift_s = 2;
+	set_changed_ms_ago(dir, then_ms_ago);
+	boot_s += later_s;
 	bell_ring(ringer, NULL);
-	assert_int_equal(bell_drain(b), 1);
+	const int heard = bell_drain(b);
+
 	sys = real;
 	assert_int_equal(bell_drain(a), 1);
-	bell_ringer_close(ringer);
 	close(a);
 	close(b);
+	bell_unlisten(dir, "a");
+	bell_unlisten(dir, "b");
+	bell_ringer_close(ringer);
+	return heard == 1;
+}
+
+static void a_listing_is_trusted_no_longer_than_it_deserves(void **state)
+{
+	const char *const dir = *state;
+
+	/* The directory has changed since. */
+	assert_true(hears_newcomer(dir, 3600000, 1000, 0));
+	/* It looks unchanged, but was listed within the same tick of its clock. */
+	assert_true(hears_newcomer(dir, 5, 5, 0));
+	/* It looks unchanged, but a second has passed. */
+	assert_true(hears_newcomer(dir, 3600000, 3600000, 1));
+	/* Otherwise it is kept: ringing costs no directory look. */
+	assert_false(hears_newcomer(dir, 3600000, 3600000, 0));
 }
 
 static void stale_sockets_are_removed_by_the_ringer(void **state)
@@ -245,11 +265,16 @@ static void other_files_are_left_alone(void **state)
 	const int a = listen_as(dir, "a");
 	struct bell_ringer *const ringer = bell_ringer_open(dir);
 
+	struct err err = ERR_INIT;
+	int second = -1;
+
 	close(listen_as(dir, "dead"));
 	scratch_file(path, "note", "not a socket", 0600);
 	assert_int_equal(symlink("dead", link), 0);
 	bell_ring(ringer, NULL);
 	bell_ring(ringer, NULL);
+	assert_int_equal(bell_listen(dir, "note", &second, &err), -1);
+	assert_int_equal(err.code, ERR_CONFLICT);
 	assert_true(exists(dir, "note"));
 	assert_int_equal(unlink(link), 0);
 	assert_int_equal(bell_drain(a), 1);
@@ -350,7 +375,7 @@ int main(void)
 		SCENE_TEST(a_full_queue_holds_nobody_up),
 		SCENE_TEST(the_listener_is_private_and_non_blocking),
 		SCENE_TEST(newcomers_are_rung_at_once),
-		SCENE_TEST(a_listing_is_kept_for_one_second),
+		SCENE_TEST(a_listing_is_trusted_no_longer_than_it_deserves),
 		SCENE_TEST(stale_sockets_are_removed_by_the_ringer),
 		SCENE_TEST(nothing_is_removed_under_the_lock),
 		SCENE_TEST(other_files_are_left_alone),

@@ -58,6 +58,7 @@ static void fill_scene(const struct scene *scene)
 	scratch_file(scene->dir, "rootx/evil", SCRIPT, 0755);
 	scratch_file(scene->dir, "second/other", SCRIPT, 0755);
 	scratch_file(scene->dir, "second/data", SCRIPT, 0755);
+	scratch_file(scene->dir, "second/plain", "data", 0644);
 	scratch_file(scene->dir, "outside/evil", SCRIPT, 0755);
 	link_at(scene, "tool", "root/link-in");
 	link_at(scene, "../tool", "root/sub/link-up");
@@ -270,6 +271,8 @@ static void what_is_no_program_is_refused(void **state)
 		{false, "fifo", NULL, "not a regular file"},
 		{true, "device", NULL, "not a regular file"},
 		{false, "@/root/data", NULL, "may not execute"},
+		/* The reason of the second root tells more than that of the first. */
+		{false, "plain", NULL, "may not execute"},
 	};
 
 	run_attempts(*state, attempts, ARRAY_SIZE(attempts));
@@ -456,7 +459,8 @@ static void check_unreadable(const struct scene *scene)
 		_exit(2);
 	if (beneath_open_program(&scene->roots, "secret", &fd, NULL, &err) != 0)
 		_exit(3);
-	if ((fcntl(fd, F_GETFL) & O_PATH) == 0 || (fcntl(fd, F_GETFD) & FD_CLOEXEC) == 0)
+	if (fd < 0 || (fcntl(fd, F_GETFL) & O_PATH) == 0 ||
+	    (fcntl(fd, F_GETFD) & FD_CLOEXEC) == 0)
 		_exit(4);
 	if (beneath_open_program(&scene->roots, "own", &fd, NULL, &err) == 0 ||
 	    err.code != ERR_INVALID || strstr(err.text, "may not execute") == NULL)

@@ -66,6 +66,25 @@ static void the_maximum_is_exact(void **state)
 	append_at(0, 0, 1, -1);
 }
 
+/* Every length against every fill: each comes out exactly at what is allocated once. */
+static void printing_fits_to_the_byte(void **state)
+{
+	(void)state;
+	static char bytes[300];
+
+	memset(bytes, 'x', sizeof(bytes));
+	for (int held = 0; held < 140; held++) {
+		for (int n = 0; n < 140; n++) {
+			AUTO_BUF struct buf buf = BUF_INIT(1000);
+
+			assert_int_equal(buf_append(&buf, bytes, (size_t)held), 0);
+			assert_int_equal(buf_printf(&buf, "%.*s", n, bytes), 0);
+			assert_int_equal(buf.length, held + n);
+			assert_int_equal(strspn(buf_text(&buf), "x"), held + n);
+		}
+	}
+}
+
 static void nothing_follows_what_was_refused(void **state)
 {
 	(void)state;
@@ -149,6 +168,7 @@ int main(void)
 		cmocka_unit_test(an_empty_buffer_is_an_empty_text),
 		cmocka_unit_test(appends_of_all_kinds_follow_each_other),
 		cmocka_unit_test(the_maximum_is_exact),
+		cmocka_unit_test(printing_fits_to_the_byte),
 		cmocka_unit_test(nothing_follows_what_was_refused),
 		cmocka_unit_test(release_keeps_the_maximum),
 		cmocka_unit_test(reserve_and_seal_is_an_append),

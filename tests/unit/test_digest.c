@@ -114,18 +114,38 @@ static void what_is_not_base64_is_refused(void **state)
 	static const struct {
 		const char *text;
 		size_t length; /* 0: strlen */
-	} cases[] =
-		{
-			{"Z", 0},	 {"Zg", 0},	  {"Zg=", 0},
-			{"Zm9", 0},	 {"Zg===", 0},	  {"====", 0},
-			{"Z===", 0},	 {"=", 0},	  {"==", 0},
-			{"Zg==Zg==", 0}, {"Zm8=Zm8=", 0}, {"Z=9v", 0},
-			{"Zg=a", 0},	 {"Zm9v\n", 0},	  {"Zm9v\nYg==", 0},
-			{"Zm9 Yg==", 0}, {" Zm9v", 0},	  {"\tZm9", 0},
-			{"Zm9-", 0},	 {"Zm9_", 0},	  {"Zm9\xc3", 0},
-			{"Zm9.", 0},	 {"Zh==", 0}, /* bits that no byte has room for */
-			{"Zm9=", 0},	 {"Zm\0v", 4},	  {"Zm9vZ", 0},
-		};
+	} cases[] = {
+		{"Z", 0},
+		{"Zg", 0},
+		{"Zg=", 0},
+		{"Zm9", 0},
+		{"Zg===", 0},
+		{"====", 0},
+		{"Z===", 0},
+		{"=", 0},
+		{"==", 0},
+		{"Zg==Zg==", 0},
+		{"Zm8=Zm8=", 0},
+		{"Z=9v", 0},
+		{"Zg=a", 0},
+		{"Zm9v\n", 0},
+		{"Zm9v\nYg==", 0},
+		{"Zm9 Yg==", 0},
+		{" Zm9v", 0},
+		{"\tZm9", 0},
+		{"Zm9-", 0},
+		{"Zm9_", 0},
+		{"Zm9\xc3", 0},
+		{"Zm9.", 0},
+		{"Zh==", 0}, /* bits that no byte has room for */
+		{"Zm9=", 0},
+		{"Zm\0v", 4},
+		{"Zm9v    ", 0}, /* blanks that fill up to four */
+		{"    ", 0},
+		{"\n\n\n\n", 0},
+		{"Zm9vYg=\n=\n\n\n", 0},
+		{"Zm9vZ", 0},
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		const size_t length =

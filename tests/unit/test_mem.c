@@ -112,10 +112,13 @@ static void descriptors_close_at_the_end_of_the_scope(void **state)
 
 	{
 		AUTO_CLOSE const int none = -1;
+		/* Closing this one fails, which is not what the caller asked. */
+		AUTO_CLOSE const int not_open = 1000000;
 		AUTO_CLOSE const int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 		assert_true(fd >= 0);
 		assert_int_equal(none, -1);
+		assert_int_equal(not_open, 1000000);
 		number = fd;
 		errno = ENOSPC;
 	}

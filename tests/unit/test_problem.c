@@ -93,6 +93,24 @@ static void past_the_bound_only_the_count_grows(void **state)
 	problems_release(&problems);
 }
 
+static void a_cut_detail_stays_whole_characters(void **state)
+{
+	(void)state;
+	char text[2000];
+
+	for (size_t i = 0; i + 3 < sizeof(text); i += 3)
+		memcpy(text + i, "\xe2\x82\xac", 4);
+	for (int shift = 0; shift < 3; shift++) {
+		struct problems problems;
+
+		problems_init(&problems);
+		problems_add(&problems, "#", "%.*s%s", shift, "xyz", text);
+		assert_true(text_is_utf8(problems.item[0].detail,
+					 strlen(problems.item[0].detail), NULL));
+		problems_release(&problems);
+	}
+}
+
 static void what_a_client_chose_comes_back_bounded(void **state)
 {
 	(void)state;
@@ -120,6 +138,7 @@ int main(void)
 		cmocka_unit_test(keys_become_pointers),
 		cmocka_unit_test(parents_are_kept_as_they_are),
 		cmocka_unit_test(past_the_bound_only_the_count_grows),
+		cmocka_unit_test(a_cut_detail_stays_whole_characters),
 		cmocka_unit_test(what_a_client_chose_comes_back_bounded),
 	};
 
