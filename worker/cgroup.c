@@ -135,6 +135,8 @@ int cgroup_enter(const char *dir, pid_t pid, char **ret, struct err *err)
 	char number[16];
 
 	snprintf(number, sizeof(number), "%d\n", (int)pid);
+	/* The last shim that left has taken the directory along. */
+	(void)mkdir(dir, 0755);
 	if (mkdir(path, 0755) != 0 || write_file(path, "cgroup.procs", number) != 0) {
 		err_sys(err, ERR_UNAVAILABLE, errno, "cgroup %s", path);
 		(void)rmdir(path);
@@ -175,7 +177,20 @@ bool cgroup_kill(const char *path, int64_t wait_us)
 
 void cgroup_remove(const char *path)
 {
-	(void)rmdir(path);
+	AUTO_FREE char *above = mem_strdup(path);
+	char *slash = strrchr(above, '/');
+
+	if (rmdir(path) != 0 || slash == NULL)
+		return;
+	*slash = '\0';
+	(void)rmdir(above);
+}
+
+void cgroup_leave(const char *path)
+{
+	/* "0" is the writer itself. */
+	if (write_file(path, "../../cgroup.procs", "0\n") == 0)
+		cgroup_remove(path);
 }
 
 void cgroup_sweep(const char *dir)

@@ -28,8 +28,11 @@ int cgroup_enter(const char *dir, pid_t pid, char **ret, struct err *err);
  * `wait_us`. Returns whether it is empty now; a missing one is. */
 bool cgroup_kill(const char *path, int64_t wait_us);
 
-/* Removes it if it is empty. */
+/* Removes it if it is empty, and the directory above it if that is empty then. */
 void cgroup_remove(const char *path);
+
+/* Moves the calling process out of it, to where the worker is, and removes it. */
+void cgroup_leave(const char *path);
 
 /* Removes the empty ones below `dir`: of earlier workers' shims. */
 void cgroup_sweep(const char *dir);

@@ -137,6 +137,8 @@ static void local_close(struct executor *executor)
 	for (size_t i = 0; i < executor->stray_count; i++)
 		mem_auto_close(&executor->stray[i].pidfd);
 	mem_auto_close(&executor->epoll_fd);
+	if (executor->cgroup_dir != NULL)
+		(void)rmdir(executor->cgroup_dir); /* if no shim is left in it */
 	free(executor->pool);
 	free(executor->stray);
 	free(executor->shim_path);

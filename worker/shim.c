@@ -11,6 +11,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "worker/cgroup.h"
 #include "worker/process.h"
 #include "worker/shim.h"
 
@@ -70,6 +71,9 @@ static void close_all(struct shim *shim)
 	close(shim->timer_fd);
 	close(shim->signal_fd);
 	close(shim->socket);
+	if (shim->cgroup != NULL)
+		cgroup_leave(shim->cgroup);
+	free(shim->cgroup);
 }
 
 /* Until the worker is gone. -1: what it sends makes no sense. */
@@ -83,6 +87,8 @@ static int serve_all(struct shim *shim)
 
 		if (got <= 0)
 			return got;
+		if (shim->cgroup == NULL && spec.cgroup[0] != '\0')
+			shim->cgroup = mem_strdup(spec.cgroup);
 		is_heard = shim_serve(shim, &spec, stdin_fd);
 		mem_auto_close(&stdin_fd);
 		spec_release(&spec);

@@ -22,6 +22,7 @@ struct shim {
 	pid_t pid;
 	int64_t started; /* clock ticks since boot */
 	struct bell_ringer *ringer;
+	char *cgroup;	   /* ours, as the last spec said; NULL: none */
 	void *child_stack; /* its upper end */
 	char *buffer;	   /* SHIM_BUFFER_BYTES */
 };

@@ -1,5 +1,6 @@
 """A crash is a non-event: of the worker, of a shim, at any moment."""
 
+import hashlib
 import os
 import random
 import signal
@@ -280,3 +281,6 @@ def test_nothing_is_left_after_the_work(reeve):
     assert reeve.processes() == []
     assert bench.journals() == [] and bench.output_files() == []
     assert not os.path.exists(reeve.path("run/bell/worker"))
+    name = "reeve-" + hashlib.sha256(reeve.state_dir.encode()).hexdigest()[:8]
+    for place in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified"):
+        assert not os.path.exists(os.path.join(place, name))
