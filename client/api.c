@@ -45,6 +45,8 @@ static void note_errors(struct cli *cli, const cJSON *problem)
 	}
 }
 
+/* A proxy or another program may answer with anything: what is no problem document is
+ * reported by its status alone, never printed. */
 static int fail_by_problem(struct cli *cli, const struct exchange *exchange,
 			   struct err *err)
 {
@@ -108,6 +110,7 @@ int api_get(struct cli *cli, cJSON **ret, struct err *err, const char *path_form
 	return status;
 }
 
+/* Two questions, because only the service knows which principal we are to it. */
 static int last_job_id(struct cli *cli, char **ret, struct err *err)
 {
 	cJSON *who = NULL;

@@ -33,6 +33,8 @@ static int fault(struct cli *cli, const struct err *err)
 	return 1;
 }
 
+/* The same reading of the file as at a daemon's start, so that what passes here starts
+ * there. */
 int cmd_check(struct cli *cli, struct err *err)
 {
 	if (args_has(&cli->args, "example")) {

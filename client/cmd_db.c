@@ -29,6 +29,7 @@ static void db_close(struct db *db)
 	*db = (struct db){0};
 }
 
+/* Large outputs are named relative to the directory that the file lies in. */
 static int db_open_file(struct db *db, const char *path, struct err *err)
 {
 	const char *slash = strrchr(path, '/');
@@ -38,6 +39,7 @@ static int db_open_file(struct db *db, const char *path, struct err *err)
 	return queue_open_file(&db->queue, path, err);
 }
 
+/* The principal is only for `last`: whoever can open the file sees everybody's jobs. */
 static int db_open(struct db *db, const struct args *args, struct err *err)
 {
 	*db = (struct db){0};
@@ -89,6 +91,7 @@ static int add_job(const struct db *db, struct listing *listing, const struct jo
 	return status;
 }
 
+/* By keyset, so that a long list neither slows down nor shows a job twice. */
 static int list_pages(const struct db *db, const struct filters *filters,
 		      struct listing *listing, struct err *err)
 {
@@ -166,6 +169,7 @@ int cmd_db_show(struct cli *cli, struct err *err)
 	return status;
 }
 
+/* By byte, not by line: an output of one endless line must not need memory. */
 static int print_output(struct cli *cli, struct output *output, enum output_stream stream,
 			struct err *err)
 {
@@ -222,6 +226,7 @@ int cmd_db_logs(struct cli *cli, struct err *err)
 
 /* --- check, verify, backup, schema --- */
 
+/* The findings are the data that was asked for: they go to standard output. */
 int cmd_db_check(struct cli *cli, struct err *err)
 {
 	struct db db;
@@ -239,6 +244,7 @@ int cmd_db_check(struct cli *cli, struct err *err)
 	return found > 0 ? 1 : 0;
 }
 
+/* What fits is data; what does not is the error, and exit code 1. */
 int cmd_db_verify(struct cli *cli, struct err *err)
 {
 	struct db db;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+/* Both streams chosen is the same as none chosen: everything, in its order. */
 int cmd_logs(struct cli *cli, struct err *err)
 {
 	const struct args *args = &cli->args;

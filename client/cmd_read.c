@@ -42,6 +42,8 @@ static int64_t add_page(struct cli *cli, struct listing *listing,
 	return count;
 }
 
+/* Pages are fetched as long as the limit is not reached; all formats but the table print
+ * each page as it comes. */
 int cmd_ls(struct cli *cli, struct err *err)
 {
 	struct filters filters;
@@ -162,6 +164,7 @@ int cmd_whoami(struct cli *cli, struct err *err)
 
 /* --- api --- */
 
+/* A text, @FILE, or - for our standard input. */
 static int read_body(const char *word, struct buf *ret, struct err *err)
 {
 	if (word[0] != '@' && strcmp(word, "-") != 0) {
@@ -172,6 +175,7 @@ static int read_body(const char *word, struct buf *ret, struct err *err)
 	return file_read(AT_FDCWD, path, ret, err);
 }
 
+/* Whatever came, also an error: this command shows the interface as it is. */
 static int print_answer(struct cli *cli, const struct exchange *exchange, struct err *err)
 {
 	const struct buf *answer = &exchange->answer;
@@ -186,6 +190,7 @@ static int print_answer(struct cli *cli, const struct exchange *exchange, struct
 	return out_write(cli, buf_text(&shown), shown.length, err);
 }
 
+/* The answer is data whatever its status; the exit code says what the status was. */
 int cmd_api(struct cli *cli, struct err *err)
 {
 	const char *method = cli->args.word[0];

@@ -23,6 +23,8 @@ static const int64_t PAUSES_US[] = {100000, 200000, 400000, 800000, 1600000, 320
 
 /* --- the body --- */
 
+/* Repeated --label or --env become one object; the service refuses a name that comes
+ * twice. */
 static void put_pairs(struct json_writer *json, const char *key, const struct args *args,
 		      const char *option)
 {
@@ -40,6 +42,8 @@ static void put_pairs(struct json_writer *json, const char *key, const struct ar
 	json_close(json, '}');
 }
 
+/* All of it, since the request carries it; the limit is only against running out of
+ * memory, the service has its own. */
 static int read_stdin(const char *path, struct buf *ret, struct err *err)
 {
 	const bool is_ours = strcmp(path, "-") == 0;
@@ -63,6 +67,7 @@ static int read_stdin(const char *path, struct buf *ret, struct err *err)
 	}
 }
 
+/* Always base64: JSON cannot hold every byte. */
 static int put_stdin(struct json_writer *json, const char *path, struct err *err)
 {
 	if (path == NULL)
@@ -78,6 +83,8 @@ static int put_stdin(struct json_writer *json, const char *path, struct err *err
 	return 0;
 }
 
+/* A relative directory is one of ours, as in a shell; the service knows only absolute
+ * ones. */
 static int put_directory(struct json_writer *json, const char *path, struct err *err)
 {
 	if (path == NULL)
@@ -93,6 +100,8 @@ static int put_directory(struct json_writer *json, const char *path, struct err 
 	return 0;
 }
 
+/* JSON is UTF-8. Replacing a byte silently would run another command than the one that
+ * was typed. */
 static int check_utf8(const struct args *args, struct err *err)
 {
 	size_t bad = 0;
@@ -141,6 +150,7 @@ static int write_body(const struct args *args, struct buf *body, struct err *err
 
 /* --- submitting --- */
 
+/* A random UUID (RFC 9562), so that no two submissions ever share one by chance. */
 static void make_key(char ret[KEY_BYTES])
 {
 	uint8_t bytes[16];
@@ -189,6 +199,8 @@ static int submit_once(struct cli *cli, const struct buf *body, const char *key,
 	return status;
 }
 
+/* Repeats until the outcome is known or patience ends; each try names the same key, so
+ * at most one job comes of it. */
 static int submit(struct cli *cli, const struct buf *body, cJSON **ret, struct err *err)
 {
 	char own_key[KEY_BYTES];
@@ -276,6 +288,7 @@ static int wait_for(struct cli *cli, const char *id, struct err *err)
 	return status < 0 ? -1 : code;
 }
 
+/* Messages stay on standard error, so that the job's output can be piped on. */
 static int follow(struct cli *cli, const char *id, struct err *err)
 {
 	const struct output_request request = {.id = id,
@@ -293,6 +306,7 @@ static int follow(struct cli *cli, const char *id, struct err *err)
 	return 1;
 }
 
+/* From here on the job exists: whatever happens to us, say how to come back to it. */
 static int after_submit(struct cli *cli, const cJSON *job, struct err *err)
 {
 	const bool is_followed = args_has(&cli->args, "follow");

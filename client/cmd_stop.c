@@ -69,6 +69,7 @@ static int request_stop(struct cli *cli, const char *id, cJSON **ret, struct err
 	return status;
 }
 
+/* What the service would do follows from the state; nothing is sent but the question. */
 static int preview_stop(struct cli *cli, const char *id, cJSON **ret, struct err *err)
 {
 	if (api_get(cli, ret, err, "/v1/jobs/%s", id) < 0)
@@ -98,6 +99,8 @@ static int stop_one(struct cli *cli, const char *word, struct listing *listing,
 	return status;
 }
 
+/* One that cannot be stopped does not keep the others from being stopped; the exit code
+ * is that of the first failure. */
 int cmd_stop(struct cli *cli, struct err *err)
 {
 	if (confirm(cli, err) < 0)

@@ -18,6 +18,7 @@ static const struct column WAIT_ROWS[] = {
 };
 static const struct columns WAIT_COLUMNS = {WAIT_ROWS, ARRAY_SIZE(WAIT_ROWS)};
 
+/* Before any waiting, so that a slip in the last id is not found an hour later. */
 static int resolve(struct cli *cli, char **id, struct err *err)
 {
 	for (size_t i = 0; i < cli->args.words; i++)
@@ -47,6 +48,7 @@ static int wait_all(struct cli *cli, char *const *id, int64_t deadline_us,
 	return code;
 }
 
+/* One held-back question for each, all at once. */
 static int wait_any(struct cli *cli, char *const *id, int64_t deadline_us,
 		    struct listing *listing, struct err *err)
 {
@@ -63,6 +65,7 @@ static int wait_any(struct cli *cli, char *const *id, int64_t deadline_us,
 	return added < 0 ? -1 : code;
 }
 
+/* The rows of what has ended are printed also when the time is over. */
 static int run(struct cli *cli, char *const *id, struct err *err)
 {
 	const int64_t limit_us = args_number(&cli->args, "wait-timeout", -1);

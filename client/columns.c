@@ -79,6 +79,7 @@ const struct columns EVENT_COLUMNS = {EVENT_ROWS, ARRAY_SIZE(EVENT_ROWS)};
 
 /* --- values of an item --- */
 
+/* null counts as absent: the service writes every member, known or not. */
 const cJSON *item_at(const cJSON *item, const char *path)
 {
 	char key[64];
@@ -99,6 +100,7 @@ const char *item_text(const cJSON *item, const char *path)
 	return cJSON_GetStringValue(item_at(item, path));
 }
 
+/* Numbers past 2^53 are not exact in a double and are treated as absent. */
 int64_t item_int(const cJSON *item, const char *path, int64_t fallback)
 {
 	const cJSON *value = item_at(item, path);
@@ -144,6 +146,7 @@ static void put_span(int64_t span_us, struct buf *out)
 	}
 }
 
+/* Clocks of two machines differ: a time just ahead of ours is now. */
 static void put_ago(int64_t at_us, struct buf *out)
 {
 	const int64_t span = clock_now_us() - at_us;
@@ -255,6 +258,7 @@ static void put_argv(const cJSON *item, const struct column *column, bool is_pla
 	}
 }
 
+/* Never both: a job ends by itself or by a signal. */
 static void put_exit(const cJSON *item, const struct column *column, bool is_plain,
 		     struct buf *out)
 {
@@ -271,6 +275,7 @@ static void put_exit(const cJSON *item, const struct column *column, bool is_pla
 		buf_printf(out, "%lld", (long long)code);
 }
 
+/* While it runs: until now. */
 static void put_took(const cJSON *item, const struct column *column, bool is_plain,
 		     struct buf *out)
 {

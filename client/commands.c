@@ -274,6 +274,7 @@ bool command_is_group(const char *word)
 	return false;
 }
 
+/* Searched over whole names, so that "db verfy" finds "db verify". */
 static int unknown_command(const char *name, struct err *err)
 {
 	const char *names[64];

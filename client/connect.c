@@ -14,6 +14,7 @@
 #define FILE_BYTES_MAX (64u << 10)
 #define TOKEN_BYTES_MAX 4096
 
+/* The token is wiped, so that it is not in a core dump of what comes later. */
 void endpoint_release(struct endpoint *endpoint)
 {
 	free(endpoint->url);
@@ -42,6 +43,7 @@ static int check_private(int fd, const char *path, struct err *err)
 	return 0;
 }
 
+/* Only visible ASCII: a stray newline in a header would begin another header. */
 static int read_token(const char *path, char **ret, struct err *err)
 {
 	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -85,6 +87,7 @@ static bool is_safe_for_token(const char *url)
 
 /* --- the server's name --- */
 
+/* The kernel would cut a longer path, or curl refuse it without saying why. */
 static int set_unix(struct endpoint *ret, const char *path, struct err *err)
 {
 	const struct sockaddr_un *address = NULL;
@@ -98,6 +101,7 @@ static int set_unix(struct endpoint *ret, const char *path, struct err *err)
 	return 0;
 }
 
+/* No user, no path, no query: credentials in an address end up in process lists. */
 static int set_server(struct endpoint *ret, const char *server, struct err *err)
 {
 	if (text_has_prefix(server, "unix:"))
@@ -144,6 +148,7 @@ static int profile_text(const cJSON *profile, const char *key, const char *path,
 	return 0;
 }
 
+/* Nothing is silently ignored: a misspelt key would mean another server. */
 static int check_profile_keys(const cJSON *profile, const char *path, struct err *err)
 {
 	static const char *const KEYS[] = {"server", "token_file", "profiles"};
@@ -165,6 +170,7 @@ static int check_profile_keys(const cJSON *profile, const char *path, struct err
 	return 0;
 }
 
+/* Most people have no such file; 0 then. */
 static int read_profile(cJSON **ret, const char *path, struct err *err)
 {
 	AUTO_BUF struct buf text = BUF_INIT(FILE_BYTES_MAX);
@@ -210,6 +216,7 @@ static int use_profile(const char *name, cJSON **tree, const char **ret_server,
 
 /* --- the local service --- */
 
+/* The first Unix socket that the service listens on. */
 static int set_local(struct endpoint *ret, const char *config_file, struct err *err)
 {
 	struct config config = {0};
@@ -228,36 +235,56 @@ static int set_local(struct endpoint *ret, const char *config_file, struct err *
 	return set_unix(ret, path, err);
 }
 
+/* What was chosen; NULL: nothing was. */
+struct choice {
+	const char *server, *token_file;
+};
+
+/* `tree` owns the profile's texts; the caller frees it when all is copied. */
+static int choose_server(struct choice *ret, const struct args *args, cJSON **tree,
+			 struct err *err)
+{
+	const char *name = args_text(args, "profile");
+	ret->server = args_text(args, "server");
+	if (ret->server == NULL && name == NULL)
+		ret->server = getenv("REEVE_SERVER");
+	if (ret->server != NULL && ret->server[0] != '\0')
+		return 0;
+	ret->server = NULL;
+	/* a configuration named by hand means the local service */
+	if (name == NULL && args_has(args, "config"))
+		return 0;
+	return use_profile(name, tree, &ret->server, &ret->token_file, err);
+}
+
+/* The variable is for servers over TCP: a stale one must not spoil the local socket. */
+static void choose_token_file(struct choice *ret, const struct args *args)
+{
+	const char *given = args_text(args, "token-file");
+	if (given != NULL)
+		ret->token_file = given;
+	else if (ret->token_file == NULL && ret->server != NULL &&
+		 !text_has_prefix(ret->server, "unix:"))
+		ret->token_file = getenv("REEVE_TOKEN_FILE");
+}
+
 static int find(struct endpoint *ret, const struct args *args, cJSON **tree,
 		struct err *err)
 {
-	const char *server = args_text(args, "server");
-	const char *name = args_text(args, "profile");
-	const char *token_file = NULL;
-	if (server == NULL && name == NULL)
-		server = getenv("REEVE_SERVER");
-	if (server == NULL || server[0] == '\0') {
-		server = NULL;
-		/* a configuration named by hand means the local service */
-		if ((name != NULL || !args_has(args, "config")) &&
-		    use_profile(name, tree, &server, &token_file, err) < 0)
-			return -1;
-	}
-	const bool is_named = server != NULL && !text_has_prefix(server, "unix:");
-	if (args_has(args, "token-file"))
-		token_file = args_text(args, "token-file");
-	else if (is_named && token_file == NULL)
-		token_file = getenv("REEVE_TOKEN_FILE");
-	const int status = server != NULL
-				   ? set_server(ret, server, err)
+	struct choice choice = {0};
+	if (choose_server(&choice, args, tree, err) < 0)
+		return -1;
+	choose_token_file(&choice, args);
+	const int status = choice.server != NULL
+				   ? set_server(ret, choice.server, err)
 				   : set_local(ret, args_text(args, "config"), err);
-	if (status < 0 || token_file == NULL)
+	if (status < 0 || choice.token_file == NULL)
 		return status;
 	if (ret->unix_path == NULL && !is_safe_for_token(ret->url))
 		return err_set(err, ERR_DENIED,
 			       "the token would travel in clear to %s; use https://",
 			       ret->where);
-	return read_token(token_file, &ret->token, err);
+	return read_token(choice.token_file, &ret->token, err);
 }
 
 int endpoint_find(struct endpoint *ret, const struct args *args, struct err *err)

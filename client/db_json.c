@@ -5,6 +5,7 @@
 
 #define JOB_BYTES_MAX (16u << 20)
 
+/* The column holds JSON that the database checked when it was written. */
 static void put_raw(struct json_writer *json, const char *key, const char *text)
 {
 	if (text != NULL)

@@ -13,6 +13,7 @@ static const char STATES[] = "waiting|queued|running|succeeded|failed|cancelled|
 
 static const char *const FILTERS[] = {"state", "owner", "limit"};
 
+/* Asked here rather than by the service, which cannot say what was meant. */
 static int check_state(const char *value, struct err *err)
 {
 	const char *names[16];
@@ -31,6 +32,7 @@ static int check_state(const char *value, struct err *err)
 		       nearest != NULL ? nearest : STATES, nearest != NULL ? "?" : "");
 }
 
+/* The value goes into the URL and, for `db ls`, into the filter of the queue. */
 static int read_one(struct filters *ret, const char *name, const char *value,
 		    struct err *err)
 {

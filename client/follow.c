@@ -49,6 +49,7 @@ static size_t tail_start(const struct buf *buf, int64_t lines)
 	return at;
 }
 
+/* Drops what can no longer be among the last lines. */
 static void tail_trim(struct buf *buf, int64_t lines)
 {
 	const size_t start = tail_start(buf, lines);
@@ -57,6 +58,7 @@ static void tail_trim(struct buf *buf, int64_t lines)
 	buf_seal(buf);
 }
 
+/* Trimmed now and then rather than at each piece, which would be quadratic. */
 static bool tail_add(struct follow *follow, const void *data, size_t bytes)
 {
 	if (follow->tail->length + bytes > TAIL_SLACK_BYTES)
@@ -80,6 +82,7 @@ static int print_piece(struct follow *follow, const void *data, size_t bytes)
 	return out_write(follow->cli, buf_text(&shown), shown.length, &follow->failure);
 }
 
+/* False ends the transfer: nobody reads our output any more, or it is too much. */
 static bool on_piece(void *context, const struct exchange *exchange, const void *data,
 		     size_t bytes)
 {
@@ -149,6 +152,7 @@ static int judge_end(struct follow *follow, struct err *err)
 	return is_final && (is_whole || is_stuck) ? 1 : 0;
 }
 
+/* Said once for each loss, not for each try. */
 static int lost(struct follow *follow, const struct exchange *exchange, struct err *err)
 {
 	const int64_t now = clock_boot_us();
@@ -184,6 +188,8 @@ static int judge(struct follow *follow, const struct exchange *exchange, struct 
 	return lost(follow, exchange, err);
 }
 
+/* One answer after the other until everything is there. The pause comes before each but
+ * the first: a service that breaks off at once is not hammered. */
 static int run(struct follow *follow, bool is_followed, struct err *err)
 {
 	int status = 0;

@@ -6,6 +6,7 @@
 
 #define EXAMPLE_COLUMNS 52
 
+/* "command<TAB>comment"; the comment is set off so that the line can be pasted. */
 static void print_example(FILE *out, const char *example, const char *indent)
 {
 	const size_t length = strcspn(example, "\t");
@@ -49,6 +50,7 @@ static void print_options(FILE *out, const struct option_rows *rows)
 	}
 }
 
+/* Examples first: most people came for one of them. */
 void help_print_command(FILE *out, const struct command *command)
 {
 	fprintf(out, "%s.\n\nExamples:\n", command->summary);
@@ -124,6 +126,8 @@ static void markdown_options(FILE *out, const struct option_rows *rows)
 	}
 }
 
+/* The prose of the notes is written so that it reads well in a terminal and as Markdown.
+ */
 static void markdown_command(FILE *out, const struct command *command)
 {
 	fprintf(out, "\n### reeve %s\n\n%s.\n\n```\n", command->name, command->summary);
@@ -180,6 +184,8 @@ static void completion_case(FILE *out, const struct command *command)
 	fprintf(out, "'\n\t\tids=%s ;;\n", command->takes_ids ? "yes" : "");
 }
 
+/* The script knows verbs and options by heart and asks the service for ids only when it
+ * must. */
 static void print_bash(FILE *out)
 {
 	fputs("# bash completion for reeve; printed by `reeve completion bash`\n"

@@ -64,6 +64,7 @@ void exchange_release(struct exchange *exchange)
 	*exchange = (struct exchange){0};
 }
 
+/* Returning less than what came makes curl end the transfer with CURLE_WRITE_ERROR. */
 static size_t on_body(char *data, size_t size, size_t count, void *context)
 {
 	struct exchange *exchange = context;
@@ -96,6 +97,7 @@ static bool header_value(const char *line, size_t bytes, const char *name, char 
 	return true;
 }
 
+/* A status line begins a new block of headers (100 Continue comes before the answer). */
 static size_t on_header(char *data, size_t size, size_t count, void *context)
 {
 	struct exchange *exchange = context;
@@ -127,6 +129,7 @@ static void add_header(struct http_transfer *transfer, const char *format, ...)
 	transfer->headers = curl_slist_append(transfer->headers, buf_text(&line));
 }
 
+/* A header with nothing behind its colon is one that curl must not add by itself. */
 static void add_headers(const struct http *http, const struct exchange *exchange)
 {
 	struct http_transfer *transfer = exchange->transfer;
@@ -149,6 +152,8 @@ static void add_headers(const struct http *http, const struct exchange *exchange
 /* curl's macros hide that this is variadic; one spot for the type they want. */
 #define SET(option, value) curl_easy_setopt(easy, option, value)
 
+/* The host of a Unix socket is only a name for the Host header. The path goes out as it
+ * is: curl would resolve dots in it. */
 static void set_where(CURL *easy, const struct http *http,
 		      const struct exchange *exchange)
 {
@@ -202,12 +207,14 @@ static int transfer_start(struct cli *cli, struct exchange *exchange, struct err
 
 /* --- how it went --- */
 
+/* Then nothing was sent, and nothing can have happened. */
 static bool never_connected(CURLcode code)
 {
 	return code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
 	       code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL;
 }
 
+/* Curl's many ways to fail are three to us: never reached, lost, or too much. */
 static void transfer_result(struct cli *cli, struct exchange *exchange, CURLcode code)
 {
 	const struct http_transfer *transfer = exchange->transfer;
@@ -260,6 +267,7 @@ static size_t collect(struct cli *cli)
 	return finished;
 }
 
+/* The signal is blocked, so it waits in the descriptor until somebody looks. */
 static bool take_interrupt(struct cli *cli)
 {
 	struct signalfd_siginfo info;
@@ -270,6 +278,7 @@ static bool take_interrupt(struct cli *cli)
 	return true;
 }
 
+/* The poll ends by itself now and then, since curl keeps timers of its own. */
 static int run_all(struct cli *cli, size_t count, bool until_first, struct err *err)
 {
 	struct http *http = cli->http;
@@ -369,6 +378,8 @@ const char *http_where(const struct http *http)
 	return http->endpoint.where;
 }
 
+/* Blocked from here to the end of the program: a Ctrl-C between two waits is seen by the
+ * next one. If the parent had it ignored (nohup, background), it stays so. */
 int http_listen_for_interrupt(struct cli *cli, struct err *err)
 {
 	if (http_open(cli, err) < 0)

@@ -21,6 +21,7 @@ const char *signal_name(int number)
 	return sigabbrev_np(number);
 }
 
+/* 0 must mean that the job succeeded: a job that was stopped and then exits 0 did not. */
 int job_exit_code(const cJSON *job)
 {
 	const int64_t number = item_int(job, "signal", 0);

@@ -17,6 +17,8 @@
 
 /* --- what everybody prints with --- */
 
+/* Written at once and by descriptor: output that is followed must not wait in a buffer.
+ */
 int out_write(struct cli *cli, const void *data, size_t bytes, struct err *err)
 {
 	if (cli->is_out_closed)
@@ -28,6 +30,7 @@ int out_write(struct cli *cli, const void *data, size_t bytes, struct err *err)
 	return err_sys(err, ERR_INTERNAL, errno, "standard output");
 }
 
+/* One write(2) a line, so that lines of several programs do not mix. */
 static void put_message(const char *text)
 {
 	AUTO_BUF struct buf line = BUF_INIT(1u << 16);
@@ -80,6 +83,7 @@ static bool wants_colour(const struct cli *cli)
 	       (terminal == NULL || strcmp(terminal, "dumb") != 0);
 }
 
+/* Decided once here, so that no command asks what a terminal is. */
 static void settle(struct cli *cli)
 {
 	cli->out_is_terminal = isatty(STDOUT_FILENO) == 1;
@@ -125,6 +129,7 @@ static int finish(struct cli *cli, int status, const struct err *err)
 	return err_exit_code(err->code);
 }
 
+/* The command's own rows come first: `run --timeout` is the job's, not ours. */
 static int run_command(struct cli *cli, size_t verb_words, struct args *rest)
 {
 	const struct command *command = cli->command;

@@ -102,6 +102,7 @@ static size_t show_whole(const struct neutral *neutral, const unsigned char *dat
 	return bytes - at;
 }
 
+/* First the character that the last piece cut, byte by byte; then the rest in one go. */
 void neutral_add(struct neutral *neutral, const void *data, size_t bytes, struct buf *out)
 {
 	const unsigned char *at = data;
@@ -136,6 +137,7 @@ void neutral_text(const char *text, bool is_one_line, struct buf *out)
 	neutral_end(&neutral, out);
 }
 
+/* Bytes that are no UTF-8 cannot stand in JSON at all: U+FFFD. */
 void neutral_json(const char *json, struct buf *out)
 {
 	const unsigned char *at = (const unsigned char *)json;
@@ -156,6 +158,7 @@ void neutral_json(const char *json, struct buf *out)
 	}
 }
 
+/* Characters that the C library does not know take one column. */
 static size_t point_columns(uint32_t point)
 {
 	const int columns = wcwidth((wchar_t)point);
@@ -178,6 +181,7 @@ size_t text_columns(const char *text)
 	return columns;
 }
 
+/* By columns, never inside a character, with room for the ellipsis. */
 void text_cut(const char *text, size_t columns, struct buf *out)
 {
 	if (text_columns(text) <= columns) {

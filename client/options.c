@@ -8,6 +8,8 @@
 
 #define NAMES_MAX 64
 
+/* By name (with its length, since "--name=value" is one word), or by letter when that is
+ * not 0. */
 static const struct option_row *find_row(const struct option_rows *sets, size_t set_count,
 					 const char *name, size_t length, char letter)
 {
@@ -52,6 +54,7 @@ static bool is_one_of(const char *words, const char *text)
 	return false;
 }
 
+/* A wrong value is found before anything is sent. */
 static int check_value(const struct option_row *row, const char *text,
 		       int64_t *ret_number, struct err *err)
 {
@@ -88,6 +91,7 @@ static int check_value(const struct option_row *row, const char *text,
 	return 0;
 }
 
+/* Everything that is given is kept in its order; looking up takes the last. */
 static int store(struct args *args, const struct option_row *row, const char *text,
 		 struct err *err)
 {

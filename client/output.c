@@ -47,6 +47,7 @@ static const char *colour_of(const char *state)
 
 /* --- one item in each format --- */
 
+/* So that a line is an item and a tab parts two values, whatever they hold. */
 static void tsv_escape(const char *text, struct buf *out)
 {
 	for (const char *at = text; *at != '\0'; at++) {
@@ -126,6 +127,8 @@ static int add_json(struct listing *listing, const cJSON *item, struct err *err)
 	return out_write(listing->cli, buf_text(&line), line.length, err);
 }
 
+/* Every column has a cell, also those that are not shown: the index is row * count +
+ * column. */
 static void add_cells(struct listing *listing, const cJSON *item)
 {
 	const size_t count = listing->columns.count;
@@ -180,6 +183,7 @@ int listing_add(struct listing *listing, const cJSON *item, struct err *err)
 
 /* --- tables --- */
 
+/* Would two different ids look the same? */
 static bool is_prefix_shared(const struct listing *listing, size_t column, size_t length)
 {
 	const size_t count = listing->columns.count;
@@ -207,6 +211,7 @@ static void shorten_ids(struct listing *listing)
 	}
 }
 
+/* A terminal that does not know its size is 80 columns wide. */
 static size_t window_columns(void)
 {
 	struct winsize window = {0};
@@ -260,6 +265,7 @@ struct cell_style {
 	const char *colour;
 };
 
+/* Padding stands outside of the colour, and never at the end of a line. */
 static void put_cell(const char *text, const struct cell_style *style, struct buf *out)
 {
 	AUTO_BUF struct buf cut = BUF_INIT(CELL_BYTES_MAX);
@@ -305,6 +311,7 @@ static void put_line(const struct listing *listing, char *const *row, const size
 	}
 }
 
+/* The last column takes what room the window has left. */
 static int print_table(struct listing *listing, struct err *err)
 {
 	shorten_ids(listing);
@@ -336,6 +343,8 @@ void listing_drop(struct listing *listing)
 	free(listing);
 }
 
+/* A table without rows prints nothing, not even titles: `reeve ls` of nothing is silent.
+ */
 int listing_end(struct listing *listing, struct err *err)
 {
 	int status = 0;
@@ -353,6 +362,7 @@ int listing_end(struct listing *listing, struct err *err)
 
 /* --- one item, long --- */
 
+/* In the order of the columns; long texts are not cut here. */
 static void put_record_line(const struct cli *cli, const struct column *column,
 			    const char *value, struct buf *out)
 {
@@ -373,6 +383,7 @@ static void put_record_line(const struct cli *cli, const struct column *column,
 	buf_append_char(out, '\n');
 }
 
+/* For people, what is not known is left out; for programs, every line is there. */
 int record_print(struct cli *cli, const struct columns *columns, const cJSON *item,
 		 struct err *err)
 {

@@ -40,6 +40,8 @@ static int64_t round_wait_s(const struct round *round)
 	return left_s < WAIT_S ? left_s : WAIT_S;
 }
 
+/* Never longer than the deadline: the request ends when the time is over, whatever the
+ * service does. */
 static void prepare(const struct round *round, const char *id, struct watch *watch)
 {
 	const int64_t wait_s = round_wait_s(round);
@@ -111,6 +113,8 @@ static int64_t run_round(struct round *round, char *const *id, struct watch *wat
 	return found;
 }
 
+/* When the time is over already, one look is taken all the same: the job may have ended.
+ */
 int api_wait_any(struct cli *cli, char *const *id, size_t count, int64_t deadline_us,
 		 cJSON **ret_job, size_t *ret_index, struct err *err)
 {
