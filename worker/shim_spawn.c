@@ -174,13 +174,15 @@ static bool is_script(int program_fd)
 	       start[0] == '#' && start[1] == '!';
 }
 
-static void say(struct launch *launch, const char *step, int error, const char *words)
+static void say_errno(struct launch *launch, const char *step, int error)
 {
-	if (error != 0)
-		snprintf(launch->error, sizeof(launch->error), "%s: %s (%s)", step,
-			 words != NULL ? words : strerror(error), strerrorname_np(error));
-	else
-		snprintf(launch->error, sizeof(launch->error), "%s: %.160s", step, words);
+	snprintf(launch->error, sizeof(launch->error), "%s: %s (%s)", step,
+		 strerror(error), strerrorname_np(error));
+}
+
+static void say(struct launch *launch, const char *step, const struct err *err)
+{
+	snprintf(launch->error, sizeof(launch->error), "%s: %.160s", step, err->text);
 }
 
 static pid_t clone_child(const struct shim *shim, struct child *child,
@@ -190,14 +192,14 @@ static pid_t clone_child(const struct shim *shim, struct child *child,
 				CLONE_VM | CLONE_VFORK | SIGCHLD, child);
 
 	if (pid < 0) {
-		say(launch, "clone", errno, NULL);
+		say_errno(launch, "clone", errno);
 		return -1;
 	}
 	if (child->failed_step == NULL)
 		return pid;
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
-	say(launch, child->failed_step, child->failed_errno, NULL);
+	say_errno(launch, child->failed_step, child->failed_errno);
 	return -1;
 }
 
@@ -211,11 +213,11 @@ pid_t shim_launch(const struct shim *shim, struct launch *launch)
 
 	if (beneath_open_program(&spec->roots, spec->argv[0], &program_fd, NULL, &err) !=
 	    0) {
-		say(launch, "program", 0, err.text);
+		say(launch, "program", &err);
 		return -1;
 	}
 	if (beneath_open_dir(spec->working_directory, &directory_fd, &err) != 0) {
-		say(launch, "working_directory", 0, err.text);
+		say(launch, "working_directory", &err);
 		return -1;
 	}
 	child.program_fd = program_fd;

@@ -48,6 +48,8 @@ static void attach_fds(struct msghdr *message, union fd_control *control, const 
 	message->msg_control = control->bytes;
 	message->msg_controllen = CMSG_SPACE(sizeof(int) * count);
 	head = CMSG_FIRSTHDR(message);
+	if (head == NULL)
+		return;
 	head->cmsg_level = SOL_SOCKET;
 	head->cmsg_type = SCM_RIGHTS;
 	head->cmsg_len = CMSG_LEN(sizeof(int) * count);
