@@ -8,42 +8,17 @@
 
 #include "client/columns.h"
 #include "client/neutral.h"
+#include "client/table.h"
 
 #define CELL_BYTES_MAX (32u << 20)
 #define TABLE_BYTES_MAX (256u << 20)
-#define GAP "  "
 #define WINDOW_COLUMNS 80
-#define LAST_COLUMN_LEAST 20
-/* A UUIDv7 begins with its time; 18 characters are that and 12 random bits. */
-#define ID_SHORT_BYTES 18
-#define SHORTENED_ROWS_MAX 1000 /* comparing all with all must stay quick */
-
-#define COLOUR_END "\033[0m"
-
-static const struct {
-	const char *state, *colour;
-} COLOURS[] = {
-	{"succeeded", "\033[32m"}, {"failed", "\033[31m"},    {"lost", "\033[1;31m"},
-	{"running", "\033[36m"},   {"queued", "\033[33m"},    {"waiting", "\033[33m"},
-	{"starting", "\033[36m"},  {"cancelled", "\033[35m"}, {"skipped", "\033[35m"},
-};
 
 struct listing {
 	struct cli *cli;
-	struct columns columns;
-	unsigned where;
-	char **cell; /* tables: count * rows texts, made harmless */
-	size_t cells;
+	struct table table; /* its cells only when the format is a table */
 	bool has_any;
 };
-
-static const char *colour_of(const char *state)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(COLOURS); i++)
-		if (strcmp(COLOURS[i].state, state) == 0)
-			return COLOURS[i].colour;
-	return NULL;
-}
 
 /* --- one item in each format --- */
 
@@ -75,8 +50,8 @@ static int add_tsv(struct listing *listing, const cJSON *item, struct err *err)
 	AUTO_BUF struct buf line = BUF_INIT(CELL_BYTES_MAX);
 	AUTO_BUF struct buf value = BUF_INIT(CELL_BYTES_MAX);
 	bool is_first = true;
-	for (size_t i = 0; i < listing->columns.count; i++) {
-		const struct column *column = &listing->columns.row[i];
+	for (size_t i = 0; i < listing->table.columns.count; i++) {
+		const struct column *column = &listing->table.columns.row[i];
 		if ((column->where & IN_TSV) == 0)
 			continue;
 		if (!is_first)
@@ -93,7 +68,7 @@ static int add_tsv(struct listing *listing, const cJSON *item, struct err *err)
 static int add_id(struct listing *listing, const cJSON *item, struct err *err)
 {
 	AUTO_BUF struct buf line = BUF_INIT(CELL_BYTES_MAX);
-	column_put(item, &listing->columns.row[0], true, &line);
+	column_put(item, &listing->table.columns.row[0], true, &line);
 	buf_append_char(&line, '\n');
 	return out_write(listing->cli, buf_text(&line), line.length, err);
 }
@@ -131,18 +106,18 @@ static int add_json(struct listing *listing, const cJSON *item, struct err *err)
  * column. */
 static void add_cells(struct listing *listing, const cJSON *item)
 {
-	const size_t count = listing->columns.count;
-	listing->cell =
-		mem_grow(listing->cell, (listing->cells + count) * sizeof(char *));
+	const size_t count = listing->table.columns.count;
+	listing->table.cell = mem_grow(listing->table.cell,
+				       (listing->table.cells + count) * sizeof(char *));
 	AUTO_BUF struct buf raw = BUF_INIT(CELL_BYTES_MAX);
 	for (size_t i = 0; i < count; i++) {
 		struct buf shown = BUF_INIT(CELL_BYTES_MAX);
-		const struct column *column = &listing->columns.row[i];
+		const struct column *column = &listing->table.columns.row[i];
 		buf_reset(&raw);
-		if ((column->where & listing->where) != 0)
+		if ((column->where & listing->table.where) != 0)
 			column_put(item, column, false, &raw);
 		neutral_text(buf_text(&raw), true, &shown);
-		listing->cell[listing->cells++] = buf_take(&shown);
+		listing->table.cell[listing->table.cells++] = buf_take(&shown);
 	}
 }
 
@@ -150,8 +125,8 @@ struct listing *listing_open(struct cli *cli, const struct columns *columns)
 {
 	struct listing *listing = mem_alloc(sizeof(*listing));
 	listing->cli = cli;
-	listing->columns = *columns;
-	listing->where = cli->format == FORMAT_WIDE ? IN_WIDE : IN_TABLE;
+	listing->table.columns = *columns;
+	listing->table.where = cli->format == FORMAT_WIDE ? IN_WIDE : IN_TABLE;
 	return listing;
 }
 
@@ -181,36 +156,6 @@ int listing_add(struct listing *listing, const cJSON *item, struct err *err)
 	return status;
 }
 
-/* --- tables --- */
-
-/* Would two different ids look the same? */
-static bool is_prefix_shared(const struct listing *listing, size_t column, size_t length)
-{
-	const size_t count = listing->columns.count;
-	for (size_t a = column; a < listing->cells; a += count)
-		for (size_t b = column; b < a; b += count)
-			if (strcmp(listing->cell[a], listing->cell[b]) != 0 &&
-			    strncmp(listing->cell[a], listing->cell[b], length) == 0)
-				return true;
-	return false;
-}
-
-/* Ids are cut to what tells them apart, if the table is for looking at. */
-static void shorten_ids(struct listing *listing)
-{
-	const size_t count = listing->columns.count;
-	const bool is_long = listing->cells / count > SHORTENED_ROWS_MAX;
-	for (size_t i = 0; i < count; i++) {
-		if (listing->columns.row[i].kind != COLUMN_ID || is_long ||
-		    listing->where == IN_WIDE ||
-		    is_prefix_shared(listing, i, ID_SHORT_BYTES))
-			continue;
-		for (size_t at = i; at < listing->cells; at += count)
-			if (strlen(listing->cell[at]) > ID_SHORT_BYTES)
-				listing->cell[at][ID_SHORT_BYTES] = '\0';
-	}
-}
-
 /* A terminal that does not know its size is 80 columns wide. */
 static size_t window_columns(void)
 {
@@ -220,115 +165,14 @@ static size_t window_columns(void)
 	return window.ws_col;
 }
 
-/* How wide each column is (0: not shown at all), and how much room the last one has. */
-static size_t measure(const struct listing *listing, size_t *width)
-{
-	const size_t count = listing->columns.count;
-	size_t used = 0;
-	size_t last = 0;
-	for (size_t i = 0; i < count; i++) {
-		const struct column *column = &listing->columns.row[i];
-		bool has_any = false;
-		width[i] = 0;
-		if ((column->where & listing->where) == 0)
-			continue;
-		for (size_t at = i; at < listing->cells; at += count) {
-			const size_t columns = text_columns(listing->cell[at]);
-			has_any = has_any || columns > 0;
-			width[i] = columns > width[i] ? columns : width[i];
-		}
-		if (!has_any) /* nothing to say in any row */
-			continue;
-		if (strlen(column->title) > width[i])
-			width[i] = strlen(column->title);
-		used += last > 0 ? last + strlen(GAP) : 0;
-		last = width[i];
-	}
-	return used;
-}
-
-static bool is_number(enum column_kind kind)
-{
-	return kind == COLUMN_INT || kind == COLUMN_NUMBER || kind == COLUMN_BYTES;
-}
-
-static void pad(struct buf *out, size_t columns)
-{
-	for (; columns > 0; columns--)
-		buf_append_char(out, ' ');
-}
-
-struct cell_style {
-	size_t width;
-	bool is_right, is_last;
-	size_t room; /* of the last one; 0: any */
-	const char *colour;
-};
-
-/* Padding stands outside of the colour, and never at the end of a line. */
-static void put_cell(const char *text, const struct cell_style *style, struct buf *out)
-{
-	AUTO_BUF struct buf cut = BUF_INIT(CELL_BYTES_MAX);
-	if (style->is_last && style->room > 0)
-		text_cut(text, style->room, &cut);
-	else
-		buf_append_text(&cut, text);
-	const size_t columns = text_columns(buf_text(&cut));
-	const size_t gap = style->width > columns ? style->width - columns : 0;
-	if (style->is_right)
-		pad(out, gap);
-	if (style->colour != NULL)
-		buf_append_text(out, style->colour);
-	buf_append(out, buf_text(&cut), cut.length);
-	if (style->colour != NULL)
-		buf_append_text(out, COLOUR_END);
-	if (!style->is_right && !style->is_last)
-		pad(out, gap);
-	buf_append_text(out, style->is_last ? "\n" : GAP);
-}
-
-/* One line; `row` is NULL for the titles. */
-static void put_line(const struct listing *listing, char *const *row, const size_t *width,
-		     size_t room, struct buf *out)
-{
-	size_t last = 0;
-	for (size_t i = 0; i < listing->columns.count; i++)
-		last = width[i] > 0 ? i : last;
-	for (size_t i = 0; i <= last; i++) {
-		const struct column *column = &listing->columns.row[i];
-		if (width[i] == 0)
-			continue;
-		const char *text = row != NULL ? row[i] : column->title;
-		struct cell_style style = {.width = width[i],
-					   .is_right = is_number(column->kind),
-					   .is_last = i == last,
-					   .room = room};
-		if (listing->cli->out_has_colour && row == NULL)
-			style.colour = "\033[1m";
-		else if (listing->cli->out_has_colour && column->kind == COLUMN_STATE)
-			style.colour = colour_of(text);
-		put_cell(text, &style, out);
-	}
-}
-
-/* The last column takes what room the window has left. */
 static int print_table(struct listing *listing, struct err *err)
 {
-	shorten_ids(listing);
-	const size_t count = listing->columns.count;
-	size_t *width = mem_array(count, sizeof(*width));
-	const size_t used = measure(listing, width);
-	size_t room = 0;
-	if (listing->cli->out_is_terminal && listing->where != IN_WIDE) {
-		const size_t window = window_columns();
-		room = window > used + LAST_COLUMN_LEAST ? window - used
-							 : LAST_COLUMN_LEAST;
-	}
+	const struct cli *cli = listing->cli;
 	AUTO_BUF struct buf out = BUF_INIT(TABLE_BYTES_MAX);
-	put_line(listing, NULL, width, room, &out);
-	for (size_t at = 0; at < listing->cells; at += count)
-		put_line(listing, &listing->cell[at], width, room, &out);
-	free(width);
+	listing->table.has_colour = cli->out_has_colour;
+	if (cli->out_is_terminal && cli->format != FORMAT_WIDE)
+		listing->table.window_columns = window_columns();
+	table_put(&listing->table, &out);
 	if (out.is_full)
 		return err_set(err, ERR_TOO_LARGE,
 			       "the table is too large; -o jsonl is not");
@@ -337,9 +181,9 @@ static int print_table(struct listing *listing, struct err *err)
 
 void listing_drop(struct listing *listing)
 {
-	for (size_t i = 0; i < listing->cells; i++)
-		free(listing->cell[i]);
-	free(listing->cell);
+	for (size_t i = 0; i < listing->table.cells; i++)
+		free(listing->table.cell[i]);
+	free(listing->table.cell);
 	free(listing);
 }
 
@@ -353,7 +197,7 @@ int listing_end(struct listing *listing, struct err *err)
 		const char *close = listing->has_any ? "\n]\n" : "[]\n";
 		status = out_write(listing->cli, close, strlen(close), err);
 	} else if ((format == FORMAT_TABLE || format == FORMAT_WIDE) &&
-		   listing->cells > 0) {
+		   listing->table.cells > 0) {
 		status = print_table(listing, err);
 	}
 	listing_drop(listing);
@@ -373,7 +217,7 @@ static void put_record_line(const struct cli *cli, const struct column *column,
 		AUTO_BUF struct buf shown = BUF_INIT(CELL_BYTES_MAX);
 		neutral_text(value, true, &shown);
 		const char *colour = cli->out_has_colour && column->kind == COLUMN_STATE
-					     ? colour_of(value)
+					     ? state_colour(value)
 					     : NULL;
 		buf_printf(out, "%-13s ", column->title);
 		buf_append_text(out, colour != NULL ? colour : "");

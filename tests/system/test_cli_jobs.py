@@ -190,6 +190,7 @@ def test_output_formats(reeve):
     table = reeve.cli("ls", "-o", "table").stdout.splitlines()
     assert table[0].split()[:2] == ["id", "state"]
     assert len(table) == 3 and "\t" not in table[1]
+    assert table[1].startswith(two + "  failed")  # whole: this is no terminal
     assert "owner" in reeve.cli("ls", "-o", "wide").stdout.splitlines()[0]
     assert reeve.cli("show", "-o", "id", two[:18]).stdout == two + "\n"
     assert json.loads(reeve.cli("show", "-o", "json", two).stdout)["state"] == "failed"
