@@ -1,15 +1,8 @@
-/* test_beneath.c - programs are found below their roots and nowhere else, whatever names,
- * links and races somebody tries. */
-#include <errno.h>
+/* test_beneath.c - programs are found below their roots and nowhere else, whatever names
+ * and links somebody tries. */
 #include <fcntl.h>
-#include <grp.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,110 +10,8 @@
 #include "common/file.h"
 #include "common/mem.h"
 #include "common/text.h"
+#include "tests/unit/exec_scene.h"
 #include "tests/unit/unit.h"
-
-#define SCRIPT "#!/bin/sh\nexit 7\n"
-
-struct scene {
-	char *dir;
-	char *root;
-	char *second;
-	int dir_fd;
-	struct exec_root items[2];
-	struct exec_roots roots;
-};
-
-static void link_at(const struct scene *scene, const char *target, const char *name)
-{
-	assert_int_equal(symlinkat(target, scene->dir_fd, name), 0);
-}
-
-static void absolute_link(const struct scene *scene, const char *target, const char *name)
-{
-	AUTO_FREE char *const path = file_join(scene->dir, target);
-
-	link_at(scene, path, name);
-}
-
-static void fill_scene(const struct scene *scene)
-{
-	static const char *const dirs[] = {"root",   "root/sub", "root/d",	 "rootx",
-					   "second", "outside",	 "root/sub/deep"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
-		assert_int_equal(mkdirat(scene->dir_fd, dirs[i], 0755), 0);
-	scratch_file(scene->dir, "root/tool", SCRIPT, 0755);
-	scratch_file(scene->dir, "root/..tool", SCRIPT, 0755);
-	scratch_file(scene->dir, "root/data", "data", 0644);
-	scratch_file(scene->dir, "root/secret", SCRIPT, 0711);
-	scratch_file(scene->dir, "root/sub/inner", SCRIPT, 0755);
-	scratch_file(scene->dir, "root/d/evil", SCRIPT, 0755);
-	scratch_file(scene->dir, "rootx/evil", SCRIPT, 0755);
-	scratch_file(scene->dir, "second/other", SCRIPT, 0755);
-	scratch_file(scene->dir, "second/data", SCRIPT, 0755);
-	scratch_file(scene->dir, "second/plain", "data", 0644);
-	scratch_file(scene->dir, "outside/evil", SCRIPT, 0755);
-	link_at(scene, "tool", "root/link-in");
-	link_at(scene, "../tool", "root/sub/link-up");
-	link_at(scene, "../outside/evil", "root/link-out");
-	absolute_link(scene, "outside/evil", "root/link-abs");
-	absolute_link(scene, "root/tool", "root/link-abs-in");
-	link_at(scene, "../outside", "root/dir-out");
-	link_at(scene, "sub", "root/dir-in");
-	link_at(scene, "/proc/self/exe", "root/magic");
-	link_at(scene, "/proc/self/root", "root/magic-dir");
-	link_at(scene, "loop", "root/loop");
-	link_at(scene, "nothing", "root/dangling");
-	link_at(scene, "/dev/null", "root/device");
-	link_at(scene, "root", "alias");
-	assert_int_equal(mkfifoat(scene->dir_fd, "root/fifo", 0755), 0);
-}
-
-static int scene_begin(void **state)
-{
-	struct scene *const scene = mem_alloc(sizeof(*scene));
-
-	umask(022);
-	scene->dir = scratch_make();
-	scene->dir_fd = open(scene->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	assert_true(scene->dir_fd >= 0);
-	fill_scene(scene);
-	scene->root = file_join(scene->dir, "root");
-	scene->second = file_join(scene->dir, "second");
-	scene->items[0].path = scene->root;
-	scene->items[1].path = scene->second;
-	scene->roots = (struct exec_roots){.item = scene->items, .count = 2};
-	*state = scene;
-	return 0;
-}
-
-static int scene_end(void **state)
-{
-	struct scene *const scene = *state;
-
-	close(scene->dir_fd);
-	scratch_remove(scene->dir);
-	free(scene->root);
-	free(scene->second);
-	free(scene);
-	return 0;
-}
-
-/* "@" at the start of a command stands for the scratch directory. */
-static char *expand(const struct scene *scene, const char *command)
-{
-	if (command[0] != '@')
-		return mem_strdup(command);
-	return mem_printf("%s%s", scene->dir, command + 1);
-}
-
-static ino_t inode_of(const struct scene *scene, const char *name)
-{
-	struct stat status;
-
-	assert_int_equal(fstatat(scene->dir_fd, name, &status, 0), 0);
-	return status.st_ino;
-}
 
 /* A command, the file that it must open (NULL: it is refused), what words say why. */
 struct attempt {
@@ -130,9 +21,9 @@ struct attempt {
 	const char *words;
 };
 
-static void expect_opened(const struct scene *scene, const struct attempt *attempt)
+static void expect_opened(const struct exec_scene *scene, const struct attempt *attempt)
 {
-	AUTO_FREE char *const command = expand(scene, attempt->command);
+	AUTO_FREE char *const command = exec_scene_expand(scene, attempt->command);
 	AUTO_FREE char *path = NULL;
 	struct err err = ERR_INIT;
 	struct stat status;
@@ -141,7 +32,7 @@ static void expect_opened(const struct scene *scene, const struct attempt *attem
 	if (beneath_open_program(&scene->roots, command, &fd, &path, &err) != 0)
 		fail_msg("%s: %s", command, err.text);
 	assert_int_equal(fstat(fd, &status), 0);
-	assert_int_equal(status.st_ino, inode_of(scene, attempt->file));
+	assert_int_equal(status.st_ino, exec_scene_inode(scene, attempt->file));
 	assert_true((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
 	assert_true(path[0] == '/');
 	close(fd);
@@ -150,9 +41,9 @@ static void expect_opened(const struct scene *scene, const struct attempt *attem
 			 0);
 }
 
-static void expect_refused(const struct scene *scene, const struct attempt *attempt)
+static void expect_refused(const struct exec_scene *scene, const struct attempt *attempt)
 {
-	AUTO_FREE char *const command = expand(scene, attempt->command);
+	AUTO_FREE char *const command = exec_scene_expand(scene, attempt->command);
 	struct err err = ERR_INIT;
 	char *path = NULL;
 	int fd = -77;
@@ -168,7 +59,7 @@ static void expect_refused(const struct scene *scene, const struct attempt *atte
 			 -1);
 }
 
-static void run_attempts(struct scene *scene, const struct attempt *attempts,
+static void run_attempts(struct exec_scene *scene, const struct attempt *attempts,
 			 size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -280,7 +171,7 @@ static void what_is_no_program_is_refused(void **state)
 
 static void too_long_names_are_refused(void **state)
 {
-	const struct scene *const scene = *state;
+	const struct exec_scene *const scene = *state;
 	static const size_t lengths[] = {256, 4095, 4096, 100000};
 
 	for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
@@ -299,7 +190,7 @@ static void too_long_names_are_refused(void **state)
 
 static void the_words_name_the_roots(void **state)
 {
-	const struct scene *const scene = *state;
+	const struct exec_scene *const scene = *state;
 	const struct exec_roots none = {0};
 	struct err err = ERR_INIT;
 
@@ -317,7 +208,7 @@ static void the_words_name_the_roots(void **state)
 
 static void the_path_is_the_root_and_the_rest(void **state)
 {
-	struct scene *const scene = *state;
+	struct exec_scene *const scene = *state;
 	static const struct {
 		const char *command, *path;
 	} cases[] = {
@@ -328,8 +219,9 @@ static void the_path_is_the_root_and_the_rest(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		AUTO_FREE char *const command = expand(scene, cases[i].command);
-		AUTO_FREE char *const expected = expand(scene, cases[i].path);
+		AUTO_FREE char *const command =
+			exec_scene_expand(scene, cases[i].command);
+		AUTO_FREE char *const expected = exec_scene_expand(scene, cases[i].path);
 		AUTO_FREE char *path = NULL;
 		AUTO_FREE char *again = NULL;
 		struct err err = ERR_INIT;
@@ -347,7 +239,7 @@ static void the_path_is_the_root_and_the_rest(void **state)
 
 static void a_root_may_be_reached_by_a_link(void **state)
 {
-	struct scene *const scene = *state;
+	struct exec_scene *const scene = *state;
 	AUTO_FREE char *const alias = file_join(scene->dir, "alias");
 	AUTO_FREE char *const command = file_join(alias, "tool");
 	AUTO_FREE char *path = NULL;
@@ -401,10 +293,10 @@ static void a_root_in_proc_gives_no_magic(void **state)
 
 static void each_root_has_its_own_rule_for_links(void **state)
 {
-	struct scene *const scene = *state;
+	struct exec_scene *const scene = *state;
 	struct err err = ERR_INIT;
 
-	link_at(scene, "../outside/evil", "second/link-out");
+	exec_scene_link(scene, "../outside/evil", "second/link-out");
 	scene->items[0].follow_links = false;
 	scene->items[1].follow_links = true;
 	assert_int_equal(
@@ -435,7 +327,7 @@ static int run_descriptor(int fd)
 
 static void the_descriptor_can_be_read_and_run(void **state)
 {
-	const struct scene *const scene = *state;
+	const struct exec_scene *const scene = *state;
 	struct err err = ERR_INIT;
 	char start[2] = "";
 	int fd = -1;
@@ -448,129 +340,12 @@ static void the_descriptor_can_be_read_and_run(void **state)
 	close(fd);
 }
 
-/* As an ordinary user: a program one may run but not read, and one one may not run. */
-static void check_unreadable(const struct scene *scene)
-{
-	struct err err = ERR_INIT;
-	int fd = -1;
-
-	if (geteuid() == 0 &&
-	    (setgroups(0, NULL) != 0 || setgid(65534) != 0 || setuid(65534) != 0))
-		_exit(2);
-	if (beneath_open_program(&scene->roots, "secret", &fd, NULL, &err) != 0)
-		_exit(3);
-	if (fd < 0 || (fcntl(fd, F_GETFL) & O_PATH) == 0 ||
-	    (fcntl(fd, F_GETFD) & FD_CLOEXEC) == 0)
-		_exit(4);
-	if (beneath_open_program(&scene->roots, "own", &fd, NULL, &err) == 0 ||
-	    err.code != ERR_INVALID || strstr(err.text, "may not execute") == NULL)
-		_exit(5);
-	if (beneath_open_program(&scene->roots, "closed/tool", &fd, NULL, &err) == 0 ||
-	    err.code != ERR_INVALID || strstr(err.text, "may not look") == NULL)
-		_exit(6);
-	_exit(0);
-}
-
-static void rights_are_those_of_this_process(void **state)
-{
-	const struct scene *const scene = *state;
-	int status = 0;
-
-	/* Execute bits, but not for somebody else; for the owner none at all. */
-	scratch_file(scene->dir, "root/own", SCRIPT, geteuid() == 0 ? 0700 : 0611);
-	scratch_file(scene->dir, "root/secret", SCRIPT, 0111);
-	assert_int_equal(mkdirat(scene->dir_fd, "root/closed", 0700), 0);
-	scratch_file(scene->dir, "root/closed/tool", SCRIPT, 0755);
-	assert_int_equal(fchmodat(scene->dir_fd, "root/closed", 0600, 0), 0);
-	assert_int_equal(chmod(scene->dir, 0755), 0);
-	const pid_t child = fork();
-
-	assert_true(child >= 0);
-	if (child == 0)
-		check_unreadable(scene);
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_int_equal(fchmodat(scene->dir_fd, "root/closed", 0700, 0), 0);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
-}
-
-/* --- the race -------------------------------------------------------------------------
- */
-
-struct renamer {
-	const struct scene *scene;
-	const char *a, *b;
-	atomic_bool is_done;
-};
-
-static void *swap_for_ever(void *argument)
-{
-	struct renamer *const renamer = argument;
-
-	while (!renamer->is_done)
-		renameat2(renamer->scene->dir_fd, renamer->a, renamer->scene->dir_fd,
-			  renamer->b, RENAME_EXCHANGE);
-	return NULL;
-}
-
-#define RACE_TRIES 3000
-#define RACE_TRIES_MAX 300000
-#define RACE_OUTCOMES 100
-
-/* Opens `command` again and again while the two names change places. What is opened is
- * never the file outside. */
-static void race(const struct scene *scene, const char *a, const char *b,
-		 const char *command)
-{
-	struct renamer renamer = {.scene = scene, .a = a, .b = b};
-	const ino_t evil = inode_of(scene, "outside/evil");
-	pthread_t thread;
-	int opened = 0;
-
-	assert_int_equal(pthread_create(&thread, NULL, swap_for_ever, &renamer), 0);
-	for (int i = 0; i < RACE_TRIES_MAX; i++) {
-		struct err err = ERR_INIT;
-		struct stat status;
-		int fd = -1;
-
-		/* Long enough that the race was really run: both came out often. */
-		if (i >= RACE_TRIES && opened >= RACE_OUTCOMES &&
-		    i - opened >= RACE_OUTCOMES)
-			break;
-		if (beneath_open_program(&scene->roots, command, &fd, NULL, &err) != 0)
-			continue;
-		opened++;
-		assert_int_equal(fstat(fd, &status), 0);
-		assert_int_not_equal(status.st_ino, evil);
-		close(fd);
-	}
-	renamer.is_done = true;
-	pthread_join(thread, NULL);
-}
-
-static void swapping_links_lets_nothing_out(void **state)
-{
-	const struct scene *const scene = *state;
-
-	race(scene, "root/tool", "root/link-out", "tool");
-	race(scene, "root/tool", "root/link-abs", "tool");
-	race(scene, "root/d", "root/dir-out", "d/evil");
-	/* A directory moved out while the kernel is in it. */
-	assert_int_equal(mkdirat(scene->dir_fd, "outside/sub", 0755), 0);
-	assert_int_equal(mkdirat(scene->dir_fd, "outside/d", 0755), 0);
-	assert_int_equal(
-		linkat(scene->dir_fd, "outside/evil", scene->dir_fd, "outside/d/evil", 0),
-		0);
-	link_at(scene, "../../d/evil", "root/sub/deep/up");
-	race(scene, "root/sub", "outside/sub", "sub/deep/up");
-}
-
 /* --- directories ----------------------------------------------------------------------
  */
 
 static void directories_are_opened(void **state)
 {
-	const struct scene *const scene = *state;
+	const struct exec_scene *const scene = *state;
 	static const struct {
 		const char *path;
 		bool is_good;
@@ -597,7 +372,7 @@ static void directories_are_opened(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		AUTO_FREE char *const path = expand(scene, cases[i].path);
+		AUTO_FREE char *const path = exec_scene_expand(scene, cases[i].path);
 		struct err err = ERR_INIT;
 		struct stat status;
 		int fd = -77;
@@ -617,7 +392,8 @@ static void directories_are_opened(void **state)
 	}
 }
 
-#define SCENE_TEST(name) cmocka_unit_test_setup_teardown(name, scene_begin, scene_end)
+#define SCENE_TEST(name)                                                                 \
+	cmocka_unit_test_setup_teardown(name, exec_scene_begin, exec_scene_end)
 
 int main(void)
 {
@@ -633,8 +409,6 @@ int main(void)
 		SCENE_TEST(a_root_in_proc_gives_no_magic),
 		SCENE_TEST(each_root_has_its_own_rule_for_links),
 		SCENE_TEST(the_descriptor_can_be_read_and_run),
-		SCENE_TEST(rights_are_those_of_this_process),
-		SCENE_TEST(swapping_links_lets_nothing_out),
 		SCENE_TEST(directories_are_opened),
 	};
 
