@@ -465,3 +465,26 @@ def test_api_without_a_body(reeve):
     done = reeve.cli("api", "POST", f"/v1/jobs/{job}/cancel")
     assert done.returncode == 0, done.stdout
     assert json.loads(done.stdout)["state"] == "cancelled"
+
+
+def test_following_into_a_pipe_that_closes_detaches(reeve):
+    """How the job will end is not known then, so the exit code must not say that all is well."""
+    reeve.start()
+    script = (f"{reeve.program('reeve')} --server unix:{reeve.socket_path} run --follow -- "
+              "sh -c 'while :; do echo line; done' | head -n 1; echo ${PIPESTATUS[0]}")
+    done = harness.subprocess.run(["bash", "-c", script], capture_output=True, text=True,
+                                  timeout=harness.LIMIT_S, env=reeve.env())
+    assert done.stdout == "line\n1\n"
+    assert "the job goes on" in done.stderr
+    job = reeve.cli("ls", "-o", "id").stdout.strip()
+    assert reeve.job(job)["state"] == "running"
+    reeve.cancel(job, force=True)
+    reeve.wait(job)
+
+
+def test_no_proxy_stands_between_us_and_the_service(reeve):
+    reeve.start()
+    token = os.path.join(reeve.state_dir, "token")
+    done = reeve.cli("--server", reeve.url, "--token-file", token, "whoami",
+                     env={"http_proxy": "http://127.0.0.1:1", "ALL_PROXY": "http://127.0.0.1:1"})
+    assert done.stdout == "principal\ttoken:local\nrole\tadmin\n", done.stderr
