@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <libgen.h>
 #include <netdb.h>
 #include <sys/socket.h>
@@ -21,29 +20,6 @@ static int open_socket(int family, int *ret_fd, struct err *err)
 
 /* --- Unix --- */
 
-/* sun_path holds 107 bytes; a longer path is reached through its directory's descriptor.
- */
-static int unix_address(const char *path, struct sockaddr_un *ret, int *ret_dir_fd,
-			struct err *err)
-{
-	*ret = (struct sockaddr_un){.sun_family = AF_UNIX};
-	*ret_dir_fd = -1;
-	if (strlen(path) < sizeof(ret->sun_path)) {
-		snprintf(ret->sun_path, sizeof(ret->sun_path), "%s", path);
-		return 0;
-	}
-	AUTO_FREE char *dir = mem_strdup(path);
-	AUTO_FREE char *name = mem_strdup(path);
-	*ret_dir_fd = open(dirname(dir), O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (*ret_dir_fd < 0)
-		return err_sys(err, ERR_INVALID, errno, "%s", path);
-	int length = snprintf(ret->sun_path, sizeof(ret->sun_path), "/proc/self/fd/%d/%s",
-			      *ret_dir_fd, basename(name));
-	if (length >= (int)sizeof(ret->sun_path))
-		return err_set(err, ERR_INVALID, "%s: the name is too long", path);
-	return 0;
-}
-
 /* Is somebody still serving this socket? */
 static bool is_served(const struct sockaddr_un *address)
 {
@@ -54,11 +30,10 @@ static bool is_served(const struct sockaddr_un *address)
 
 static int bind_unix(int fd, const char *path, unsigned mode, struct err *err)
 {
-	struct sockaddr_un address;
-	AUTO_CLOSE int dir_fd = -1;
-	if (unix_address(path, &address, &dir_fd, err) < 0)
-		return -1;
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct stat st;
+	/* The settings refuse a longer one. */
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
 	if (lstat(path, &st) == 0) {
 		if (!S_ISSOCK(st.st_mode))
 			return err_set(err, ERR_INVALID, "%s exists and is no socket",

@@ -368,11 +368,13 @@ static int open_sources(struct watcher *watcher, struct err *err)
 	watcher->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	watcher->poke_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	watcher->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (bell_listen(state_dir, WATCHER_BELL, &watcher->bell_fd, err) < 0)
-		return err->code == ERR_CONFLICT
-			       ? err_wrap(err,
-					  "another reeve-httpapi serves this state_dir")
-			       : -1;
+	if (bell_listen(state_dir, WATCHER_BELL, &watcher->bell_fd, err) < 0) {
+		/* It may be the one before us, about to end: worth another try. */
+		if (err->code == ERR_CONFLICT)
+			err_set(err, ERR_UNAVAILABLE,
+				"another reeve-httpapi serves this state_dir");
+		return -1;
+	}
 	if (add_source(watcher, watcher->bell_fd, SOURCE_BELL, err) < 0 ||
 	    add_source(watcher, watcher->poke_fd, SOURCE_POKE, err) < 0 ||
 	    add_source(watcher, watcher->inotify_fd, SOURCE_INOTIFY, err) < 0)

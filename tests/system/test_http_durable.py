@@ -1,0 +1,152 @@
+"""Acknowledged is durable: what was answered 201 is there, once, whatever is killed."""
+
+import contextlib
+import http.client
+import json
+import random
+import threading
+import time
+
+import pytest
+
+from harness import wait_until
+
+
+class Clients:
+    """Many clients that submit at once and keep what they were told."""
+
+    def __init__(self, reeve, count, threads, with_key=False):
+        self.reeve, self.with_key = reeve, with_key
+        self.numbers = iter(range(count))
+        self.lock = threading.Lock()
+        self.answered = {}  # number -> id
+        self.refused = []   # anything that is neither 201 nor a lost connection
+        self.tried = 0
+        self.threads = [threading.Thread(target=self.work) for _ in range(threads)]
+
+    def start(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def join(self):
+        for thread in self.threads:
+            thread.join()
+
+    def work(self):
+        while True:
+            with self.lock:
+                number = next(self.numbers, None)
+                self.tried += number is not None
+            if number is None:
+                return
+            with contextlib.suppress(OSError, http.client.HTTPException, json.JSONDecodeError):
+                self.submit(number)
+
+    def submit(self, number):
+        headers = {"Idempotency-Key": f"key-{number}"} if self.with_key else {}
+        answer = self.reeve.request("POST", "/v1/jobs", {"command": "true", "name": f"n{number}"},
+                                    headers=headers)
+        if answer.status == 201:
+            self.answered[number] = answer.json()["id"]
+        else:
+            self.refused.append(answer)
+        return answer
+
+
+def stored(reeve):
+    """name -> how often, and every id."""
+    rows = reeve.sql("SELECT name, lower(hex(uuid)) FROM jobs")
+    ids = {}
+    for name, uuid in rows:
+        ids.setdefault(name, []).append(
+            "-".join((uuid[:8], uuid[8:12], uuid[12:16], uuid[16:20], uuid[20:])))
+    return ids
+
+
+def check(reeve, clients):
+    ids = stored(reeve)
+    for number, id in clients.answered.items():
+        assert ids.get(f"n{number}") == [id], f"job {number} was acknowledged as {id}"
+    assert not clients.refused
+    assert reeve.sql("PRAGMA integrity_check") == [("ok",)]
+    # Each job with its event, or neither.
+    assert reeve.sql("SELECT count(*) FROM jobs j WHERE NOT EXISTS (SELECT 1 FROM events e "
+                     "WHERE e.job_id = j.id AND e.kind = 'submitted')") == [(0,)]
+
+
+def test_killing_the_intake_during_a_thousand_submissions(reeve):
+    reeve.write_config(limits={"connections": 2000})
+    reeve.start_httpapi()
+    clients = Clients(reeve, 1000, 64).start()
+    wait_until(lambda: len(clients.answered) > 300, "some submissions to be answered")
+    reeve.kill_httpapi()
+    clients.join()
+    assert 300 < len(clients.answered) < 1000
+    reeve.start_httpapi()
+    check(reeve, clients)
+    for number, id in clients.answered.items():
+        assert reeve.job(id)["name"] == f"n{number}"
+
+
+@pytest.mark.parametrize("round", range(5))
+def test_killing_it_at_any_moment(reeve, round):
+    reeve.write_config(limits={"connections": 2000})
+    reeve.start_httpapi()
+    clients = Clients(reeve, 400, 32).start()
+    moment = random.Random(round).randrange(1, 250)
+    wait_until(lambda: len(clients.answered) >= moment, f"{moment} answers")
+    reeve.kill_httpapi()
+    clients.join()
+    reeve.start_httpapi()
+    check(reeve, clients)
+
+
+def test_repeating_with_the_same_key_after_a_kill_makes_one_job_each(reeve):
+    """Not acknowledged is unknown: the key makes repeating it safe."""
+    reeve.write_config(limits={"connections": 2000})
+    reeve.start_httpapi()
+    clients = Clients(reeve, 600, 32, with_key=True).start()
+    wait_until(lambda: len(clients.answered) > 200, "some submissions to be answered")
+    reeve.kill_httpapi()
+    clients.join()
+    reeve.start_httpapi()
+    before = dict(clients.answered)
+    for number in range(clients.tried):
+        clients.submit(number)
+    assert all(clients.answered[number] == id for number, id in before.items())
+    ids = stored(reeve)
+    assert len(ids) == clients.tried and all(len(found) == 1 for found in ids.values())
+    check(reeve, clients)
+
+
+def test_stopping_it_loses_nobody(reeve):
+    """SIGTERM: what was taken is answered; only new connections are refused."""
+    reeve.write_config(limits={"connections": 2000})
+    reeve.start_httpapi()
+    clients = Clients(reeve, 1000, 32).start()
+    wait_until(lambda: len(clients.answered) > 100, "some submissions to be answered")
+    began = time.monotonic()
+    reeve.stop_httpapi()
+    assert time.monotonic() - began < 30
+    clients.join()
+    check(reeve, clients)
+    assert sum(len(found) for found in stored(reeve).values()) == len(clients.answered)
+
+
+def test_a_stop_finishes_the_request_that_is_being_sent(reeve):
+    reeve.write_config()
+    reeve.start_httpapi()
+    with reeve.raw_socket("unix") as sock:
+        sock.sendall(b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                     b"Content-Length: 18\r\nConnection: close\r\n\r\n" + b'{"command"')
+        wait_until(lambda: reeve.request("GET", "/healthz/live").status == 200, "an answer")
+        reeve.httpapi.process.terminate()
+        reeve.httpapi.wait_line("ev=stopping")
+        sock.sendall(b':"true"}')
+        answer = b""
+        while chunk := sock.recv(65536):
+            answer += chunk
+        assert b"HTTP/1.1 201 Created" in answer
+    assert reeve.httpapi.wait_end() == 0
+    assert reeve.sql("SELECT count(*) FROM jobs") == [(1,)]
