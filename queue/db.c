@@ -70,6 +70,8 @@ static void library_configure(void)
 
 int db_connect(struct queue *queue, int flags, struct err *err)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	(void)pthread_once(&once, library_configure);
 	const int code = sqlite3_open_v2(
 		queue->path, &queue->db,
 		flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
