@@ -99,6 +99,8 @@ class Daemon:
     def __init__(self, name, argv, environ, cwd, log_path):
         self.name = name
         self.log_path = log_path
+        # When the tests themselves are killed, the daemon goes with them.
+        argv = ["setpriv", "--pdeathsig", "KILL", "--", *argv]
         with open(log_path, "ab") as log:
             self.process = subprocess.Popen(argv, env=environ, cwd=cwd, stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=subprocess.STDOUT,
