@@ -65,7 +65,7 @@ int cmd_ls(struct cli *cli, struct err *err)
 	else
 		status = listing_end(listing, err);
 	if (status == 0 && cursor != NULL && cli->out_is_terminal)
-		say(cli, "there are more: reeve ls limit:%lld",
+		say(cli, "there are more; limit:%lld shows them",
 		    (long long)filters.limit * 10);
 	free(cursor);
 	filters_release(&filters);
