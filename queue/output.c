@@ -9,171 +9,11 @@
  * The writer puts a frame before its bytes. So the log is measured first and the index is
  * read after: every byte measured then has its frame. */
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "queue/db.h"
+#include "queue/output.h"
 
 #define MARK_FRAMES 1024
-#define WINDOW_FRAMES 256
-
-/* A frame's place in the log and in the streams. */
-struct place {
-	int64_t index; /* number of the frame */
-	struct frame frame;
-	int64_t stdout_bytes; /* of stdout before it */
-};
-
-struct mark {
-	int64_t offset, stdout_bytes;
-};
-
-struct output {
-	int log_fd, index_fd; /* -1 when folded; index_fd also when not there yet */
-	char *index_path;     /* where index_fd is to be found later; NULL once open */
-	char *content;	      /* folded: heap */
-	uint8_t *frames;      /* folded: heap */
-	int64_t content_bytes, frames_bytes;
-
-	struct place last; /* the last frame that was read; index -1: none */
-	struct mark *mark; /* of frame k * MARK_FRAMES, heap */
-	size_t marks;
-	struct place cursor; /* where the last read ended */
-	int64_t window_first;
-	size_t window_count;
-	uint8_t window[WINDOW_FRAMES * FRAME_BYTES];
-};
-
-/* --- opening --- */
-
-static struct output *output_new(void)
-{
-	struct output *output = mem_alloc(sizeof *output);
-	output->log_fd = output->index_fd = -1;
-	output->last.index = -1;
-	return output;
-}
-
-void output_close(struct output *output)
-{
-	if (output == NULL)
-		return;
-	if (output->log_fd >= 0)
-		(void)close(output->log_fd);
-	if (output->index_fd >= 0)
-		(void)close(output->index_fd);
-	free(output->index_path);
-	free(output->content);
-	free(output->frames);
-	free(output->mark);
-	free(output);
-}
-
-/* "x.log" -> "x.idx"; heap. */
-static char *index_name(const char *log_path)
-{
-	const size_t length = strlen(log_path);
-	const bool has_suffix = length > 4 && strcmp(log_path + length - 4, ".log") == 0;
-	return mem_printf("%.*s.idx", (int)(has_suffix ? length - 4 : length), log_path);
-}
-
-static void index_open(struct output *output)
-{
-	if (output->index_path == NULL)
-		return;
-	output->index_fd =
-		sys.openat(AT_FDCWD, output->index_path, O_RDONLY | O_CLOEXEC, 0);
-	if (output->index_fd < 0)
-		return;
-	free(output->index_path);
-	output->index_path = NULL;
-}
-
-/* 1 opened, 0 no such file, -1. */
-static int open_file(const char *state_dir, const char *path, struct output **ret,
-		     struct err *err)
-{
-	AUTO_FREE char *log_path = file_join(state_dir, path);
-	const int fd = sys.openat(AT_FDCWD, log_path, O_RDONLY | O_CLOEXEC, 0);
-	if (fd < 0)
-		return errno == ENOENT
-			       ? 0
-			       : err_sys(err, ERR_INTERNAL, errno, "opening an output");
-	struct output *output = output_new();
-	output->log_fd = fd;
-	output->index_path = index_name(log_path);
-	index_open(output);
-	*ret = output;
-	return 1;
-}
-
-static void *column_copy(sqlite3_stmt *stmt, int column, int64_t *ret_bytes)
-{
-	const void *data = sqlite3_column_blob(stmt, column);
-	const size_t bytes = (size_t)sqlite3_column_bytes(stmt, column);
-	char *copy = mem_alloc(bytes + 1);
-	if (bytes > 0)
-		memcpy(copy, data, bytes);
-	*ret_bytes = (int64_t)bytes;
-	return copy;
-}
-
-/* From the row `stmt` stands on. */
-static int open_row(sqlite3_stmt *stmt, const char *state_dir, struct output **ret,
-		    struct err *err)
-{
-	const char *stored = (const char *)sqlite3_column_text(stmt, 0);
-	if (text_equal(stored, "row")) {
-		struct output *output = output_new();
-		output->content = column_copy(stmt, 2, &output->content_bytes);
-		output->frames = column_copy(stmt, 3, &output->frames_bytes);
-		*ret = output;
-		return 1;
-	}
-	AUTO_FREE char *path = column_text(stmt, 1);
-	int found = 0;
-	if (text_equal(stored, "file") && path != NULL)
-		found = open_file(state_dir, path, ret, err);
-	return found != 0 ? found : err_set(err, ERR_GONE, "this output was removed");
-}
-
-static int open_stored(struct queue *queue, const char *state_dir, int64_t job_row,
-		       int attempt, struct output **ret, struct err *err)
-{
-	sqlite3_stmt *stmt;
-	if (db_start(queue, STATEMENT_OUTPUT_GET, BINDS(as_int(job_row), as_int(attempt)),
-		     &stmt, err) != 0)
-		return -1;
-	int found = db_step(queue, stmt, err);
-	if (found == 1)
-		found = open_row(stmt, state_dir, ret, err);
-	db_end(stmt);
-	return found;
-}
-
-int queue_output_open(struct queue *queue, const char *state_dir, const struct job *job,
-		      int attempt, struct output **ret, struct err *err)
-{
-	char path[ATTEMPT_PATH_BYTES];
-	struct output *live = NULL;
-	attempt_output_path(job->id, attempt, "log", path);
-	const int found = open_file(state_dir, path, &live, err);
-	if (found < 0)
-		return -1;
-	if (found == 1 && live->index_fd >= 0) {
-		*ret = live;
-		return 1;
-	}
-	/* no file, or a log whose index is missing: it may just have been folded */
-	const int stored = open_stored(queue, state_dir, job->row, attempt, ret, err);
-	if (stored == 0 && live != NULL) {
-		*ret = live;
-		return 1;
-	}
-	output_close(live);
-	return stored;
-}
 
 int output_fd(const struct output *output)
 {
@@ -239,7 +79,7 @@ static int frames_follow(struct output *output, struct err *err)
 {
 	struct frame next;
 	int more;
-	index_open(output);
+	output_index_open(output);
 	if (output->log_fd >= 0 && output->index_fd < 0)
 		return 0;
 	while ((more = frame_get(output, output->last.index + 1, &next, err)) == 1) {
