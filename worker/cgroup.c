@@ -175,6 +175,18 @@ bool cgroup_kill(const char *path, int64_t wait_us)
 	return true;
 }
 
+int cgroup_kill_others(const char *path)
+{
+	int result = 0;
+
+	/* "0" is the writer itself. */
+	if (write_file(path, "../cgroup.procs", "0\n") != 0)
+		return -1;
+	result = write_file(path, "cgroup.kill", "1\n");
+	(void)write_file(path, "cgroup.procs", "0\n");
+	return result;
+}
+
 void cgroup_remove(const char *path)
 {
 	AUTO_FREE char *above = mem_strdup(path);
@@ -188,7 +200,6 @@ void cgroup_remove(const char *path)
 
 void cgroup_leave(const char *path)
 {
-	/* "0" is the writer itself. */
 	if (write_file(path, "../../cgroup.procs", "0\n") == 0)
 		cgroup_remove(path);
 }

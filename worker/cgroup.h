@@ -28,6 +28,10 @@ int cgroup_enter(const char *dir, pid_t pid, char **ret, struct err *err);
  * `wait_us`. Returns whether it is empty now; a missing one is. */
 bool cgroup_kill(const char *path, int64_t wait_us);
 
+/* Kills every process in it but the calling one, which steps out for that moment. At
+ * once, however fast they multiply. -1: it could not be done. */
+int cgroup_kill_others(const char *path);
+
 /* Removes it if it is empty, and the directory above it if that is empty then. */
 void cgroup_remove(const char *path);
 

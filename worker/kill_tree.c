@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,32 +12,56 @@
 
 #define LOOK_AGAIN_MS 10
 
-struct count {
+/* --- by the shim --- */
+
+#define PIDS_MAX (1 << 22) /* PID_MAX_LIMIT of a 64-bit kernel */
+
+struct family {
 	pid_t self;
-	int alive;
+	uint8_t *has; /* a bit a process id: ourselves and descendants seen so far */
 };
 
-static bool kill_child(void *context, const struct process *process)
+static bool family_has(const struct family *family, pid_t pid)
 {
-	struct count *count = context;
+	return pid > 0 && pid < PIDS_MAX && (family->has[pid / 8] >> (pid % 8) & 1) != 0;
+}
 
-	if (process->parent != count->self || process->state == 'Z')
+/* /proc lists by number, and children mostly have higher ones than their parents, so one
+ * pass meets nearly all. Whoever it misses becomes our child when its parent is dead. */
+static bool kill_member(void *context, const struct process *process)
+{
+	struct family *family = context;
+	int pidfd = -1;
+
+	if (!family_has(family, process->parent) || process->pid >= PIDS_MAX)
 		return true;
-	/* Our own child that nobody but us reaps: its number cannot be another's. */
-	(void)kill(process->pid, SIGKILL);
-	count->alive++;
+	family->has[process->pid / 8] |= (uint8_t)(1U << (process->pid % 8));
+	if (process->state == 'Z')
+		return true;
+	if (process->parent == family->self) {
+		/* Nobody but us reaps it: its number cannot be another's. */
+		(void)kill(process->pid, SIGKILL);
+		return true;
+	}
+	pidfd = process_open(process->pid, process->started);
+	if (pidfd >= 0) {
+		(void)process_signal(pidfd, SIGKILL, 0);
+		close(pidfd);
+	}
 	return true;
 }
 
-int kill_children(void)
+void kill_descendants(void)
 {
-	struct count count = {.self = getpid()};
+	struct family family = {.self = getpid()};
 
-	process_each(kill_child, &count);
-	return count.alive;
+	family.has = mem_alloc(PIDS_MAX / 8);
+	family.has[family.self / 8] |= (uint8_t)(1U << (family.self % 8));
+	process_each(kill_member, &family);
+	free(family.has);
 }
 
-/* --- without the shim --- */
+/* --- by the worker, without the shim --- */
 
 struct hunt {
 	const struct remains *remains;

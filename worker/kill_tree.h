@@ -1,7 +1,7 @@
 /* kill_tree.h - killing what a job left behind, by both who may have to.
  *
  * The shim is the subreaper of its job: every descendant ends up as its child, so it
- * kills children until none is left. When the shim itself was killed there is no such
+ * kills until it has no children left. When the shim itself was killed there is no such
  * parent any more: the worker then looks for the tree by the cgroup of that shim, by the
  * job's session and process group, by the marks in its environment, and among its own
  * children, for it is the next subreaper up. */
@@ -11,8 +11,8 @@
 #include "queue/queue.h"
 #include "worker/journal.h"
 
-/* SIGKILLs every direct child of this process. The count of those not yet dead. */
-int kill_children(void);
+/* SIGKILLs every living descendant of this process that there is at the moment. */
+void kill_descendants(void);
 
 /* What is known about a job whose shim is dead. */
 struct remains {

@@ -79,6 +79,8 @@ struct stop {
 	enum stop_reason reason; /* the first */
 	pid_t group;		 /* the job's process group */
 	bool is_group_ours;	 /* its leader is not reaped: the number is no other's */
+	const char *cgroup;	 /* ours; "": none */
+	int kills;		 /* rounds of killing so far */
 	int64_t grace_us, again_us;
 	int64_t deadline_us; /* CLOCK_BOOTTIME of the next EVENT_TIMER; 0: none */
 };

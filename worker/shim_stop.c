@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "worker/cgroup.h"
 #include "worker/kill_tree.h"
 #include "worker/shim.h"
 
@@ -17,6 +18,7 @@ void stop_init(struct stop *stop, const struct spec *spec, pid_t group)
 	*stop = (struct stop){.phase = PHASE_RUN,
 			      .group = group,
 			      .is_group_ours = true,
+			      .cgroup = spec->cgroup,
 			      .grace_us = spec->kill_grace_us,
 			      .again_us = AGAIN_FIRST_US};
 	if (spec->timeout_us > 0)
@@ -35,11 +37,14 @@ static enum stop_phase do_nothing(struct stop *stop)
 	return stop->phase;
 }
 
-/* One round of killing. Time passes between two rounds only when nobody dies. */
+/* One round of killing. Time passes between two rounds only when nobody dies. Most trees
+ * are dead after the first; what multiplies is dead with its cgroup. */
 static enum stop_phase do_kill(struct stop *stop)
 {
 	signal_group(stop, SIGKILL);
-	(void)kill_children();
+	if (stop->kills++ == 0 || stop->cgroup[0] == '\0' ||
+	    cgroup_kill_others(stop->cgroup) != 0)
+		kill_descendants();
 	stop->deadline_us = clock_boot_us() + stop->again_us;
 	if (stop->again_us < AGAIN_LAST_US)
 		stop->again_us *= 2;
