@@ -24,7 +24,7 @@ struct bell_ringer *bell_ringer_open(const char *state_dir);
 void bell_ringer_close(struct bell_ringer *ringer);
 
 /* Rings everybody but `except` (a name, or NULL: everybody). Never fails, never blocks.
- */
+ * Threads may share a ringer. */
 void bell_ring(struct bell_ringer *ringer, const char *except);
 
 #endif

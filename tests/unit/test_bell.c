@@ -1,6 +1,7 @@
 /* test_bell.c - who listens is told, and nobody else is ever in the way. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -340,6 +341,36 @@ static void deep_directories_work(void **state)
 	bell_ringer_close(ringer);
 }
 
+static void *ring_often(void *ringer)
+{
+	for (int i = 0; i < 500; i++)
+		bell_ring(ringer, NULL);
+	return NULL;
+}
+
+/* Listeners come and go meanwhile, so that the listing is always being made anew. */
+static void threads_may_share_a_ringer(void **state)
+{
+	const char *const dir = *state;
+	struct bell_ringer *const ringer = bell_ringer_open(dir);
+	const int a = listen_as(dir, "a");
+	pthread_t threads[2];
+
+	for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, ring_often, ringer),
+				 0);
+	for (int i = 0; i < 50; i++)
+		close(listen_as(dir, "b"));
+	for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(bell_drain(a), 1);
+	bell_ring(ringer, NULL);
+	assert_int_equal(bell_drain(a), 1);
+	assert_false(exists(dir, "b"));
+	bell_ringer_close(ringer);
+	close(a);
+}
+
 static void the_directory_may_come_and_go(void **state)
 {
 	const char *const dir = *state;
@@ -382,6 +413,7 @@ int main(void)
 		SCENE_TEST(a_stale_name_may_be_taken_a_living_one_not),
 		SCENE_TEST(a_name_that_cannot_be_is_refused),
 		SCENE_TEST(deep_directories_work),
+		SCENE_TEST(threads_may_share_a_ringer),
 		SCENE_TEST(the_directory_may_come_and_go),
 	};
 
