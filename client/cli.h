@@ -80,8 +80,9 @@ extern const struct option_rows GLOBAL_OPTIONS;
 const struct command *command_find(char *const *word, size_t words, size_t *ret_words,
 				   struct err *err);
 
-/* Is `word` the first word of two-word names ("db")? */
+/* Is `word` the first word of two-word names ("db")? Of this one's? */
 bool command_is_group(const char *word);
+bool command_is_in_group(const struct command *command, const char *word);
 
 /* Writes to standard output now. A reader that went away is no error: it sets
  * is_out_closed and the command ends quietly. -1 then too. */

@@ -264,12 +264,16 @@ static const struct command *find_exact(const char *name)
 	return NULL;
 }
 
-bool command_is_group(const char *word)
+bool command_is_in_group(const struct command *command, const char *word)
 {
 	const size_t length = strlen(word);
+	return strncmp(command->name, word, length) == 0 && command->name[length] == ' ';
+}
+
+bool command_is_group(const char *word)
+{
 	for (size_t i = 0; i < COMMANDS.count; i++)
-		if (strncmp(COMMANDS.row[i].name, word, length) == 0 &&
-		    COMMANDS.row[i].name[length] == ' ')
+		if (command_is_in_group(&COMMANDS.row[i], word))
 			return true;
 	return false;
 }
@@ -291,12 +295,10 @@ static int unknown_command(const char *name, struct err *err)
 static int lone_group(const char *word, struct err *err)
 {
 	AUTO_BUF struct buf list = BUF_INIT(1024);
-	const size_t length = strlen(word);
 	for (size_t i = 0; i < COMMANDS.count; i++)
-		if (strncmp(COMMANDS.row[i].name, word, length) == 0 &&
-		    COMMANDS.row[i].name[length] == ' ')
+		if (command_is_in_group(&COMMANDS.row[i], word))
 			buf_printf(&list, "%s %s", list.length > 0 ? "," : "",
-				   COMMANDS.row[i].name + length + 1);
+				   COMMANDS.row[i].name + strlen(word) + 1);
 	return err_set(err, ERR_INVALID, "%s wants one of:%s", word, buf_text(&list));
 }
 

@@ -70,11 +70,9 @@ void help_print_command(FILE *out, const struct command *command)
 /* The commands whose names begin with `word`, or all of them (NULL). */
 static void print_commands(FILE *out, const char *word)
 {
-	const size_t length = word != NULL ? strlen(word) : 0;
 	fputs("Commands:\n", out);
 	for (size_t i = 0; i < COMMANDS.count; i++)
-		if (length == 0 || (strncmp(COMMANDS.row[i].name, word, length) == 0 &&
-				    COMMANDS.row[i].name[length] == ' '))
+		if (word == NULL || command_is_in_group(&COMMANDS.row[i], word))
 			fprintf(out, "  %-12s  %s\n", COMMANDS.row[i].name,
 				COMMANDS.row[i].summary);
 }
@@ -198,7 +196,7 @@ static void print_bash(FILE *out)
 	      "\t\t\tCOMPREPLY=($(compgen -W '",
 	      out);
 	for (size_t i = 0; i < COMMANDS.count; i++)
-		if (strncmp(COMMANDS.row[i].name, "db ", 3) == 0)
+		if (command_is_in_group(&COMMANDS.row[i], "db"))
 			fprintf(out, "%s ", COMMANDS.row[i].name + 3);
 	fputs("' -- \"$word\"))\n\t\t\treturn\n\t\tfi\n\tfi\n"
 	      "\tif [ \"$COMP_CWORD\" = 1 ]; then\n"
