@@ -78,8 +78,22 @@ static void do_nothing(struct supervisor *supervisor, struct work *work,
 	(void)report;
 }
 
+void work_close(struct supervisor *supervisor, struct work *work, enum verdict verdict)
+{
+	const enum log_level level = verdict == VERDICT_IMPORT ? LOG_DEBUG : LOG_WARN;
+
+	work->finding.verdict = verdict;
+	work->phase = WORK_CLOSING;
+	work->is_looked_at_by_tick = false;
+	supervisor->works.closing++;
+	log_event(level, "attempt_over", LOG_TEXT("job", work->name.job_id),
+		  LOG_INT("attempt", work->name.number),
+		  LOG_TEXT("verdict", verdict_word(verdict)), LOG_END);
+}
+
 /* Tells the shim. That nobody is there yet is no error: it is tried again when the
- * process is known, and once a second. */
+ * process is known, and once a second. What has not begun is taken back instead: its
+ * journal is gone by then, so the shim will refuse it. */
 static void do_stop(struct supervisor *supervisor, struct work *work,
 		    const struct report *report)
 {
@@ -88,11 +102,13 @@ static void do_stop(struct supervisor *supervisor, struct work *work,
 	(void)report;
 	work->wants_stop = true;
 	if (attempt_collect(supervisor->state_fd, &work->name, work->is_same_boot,
-			    &finding, NULL) != 0 ||
-	    finding.verdict != VERDICT_ALIVE)
+			    &finding, NULL) != 0)
 		return;
-	(void)supervisor->ops->signal(supervisor->executor, &finding.journal, work->tag,
-				      work->is_stop_forced);
+	if (finding.verdict == VERDICT_ALIVE)
+		(void)supervisor->ops->signal(supervisor->executor, &finding.journal,
+					      work->tag, work->is_stop_forced);
+	else if (finding.verdict == VERDICT_REVOKE)
+		work_close(supervisor, work, VERDICT_REVOKE);
 }
 
 static void do_note_started(struct supervisor *supervisor, struct work *work,
@@ -133,19 +149,6 @@ static void kill_what_is_left(struct supervisor *supervisor, struct work *work)
 	if (!kill_remains(&remains, KILL_REMAINS_US))
 		log_event(LOG_ERROR, "unkillable", LOG_TEXT("job", work->name.job_id),
 			  LOG_INT("attempt", work->name.number), LOG_END);
-}
-
-void work_close(struct supervisor *supervisor, struct work *work, enum verdict verdict)
-{
-	const enum log_level level = verdict == VERDICT_IMPORT ? LOG_DEBUG : LOG_WARN;
-
-	work->finding.verdict = verdict;
-	work->phase = WORK_CLOSING;
-	work->is_looked_at_by_tick = false;
-	supervisor->works.closing++;
-	log_event(level, "attempt_over", LOG_TEXT("job", work->name.job_id),
-		  LOG_INT("attempt", work->name.number),
-		  LOG_TEXT("verdict", verdict_word(verdict)), LOG_END);
 }
 
 /* Still alive. A process that has become known meanwhile is as good as reported. */

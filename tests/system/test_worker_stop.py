@@ -156,6 +156,21 @@ def test_one_stop_does_not_touch_the_next_job_of_the_shim(reeve):
         assert (row["state"], row["exit_code"]) == ("failed", 3)
 
 
+def test_cancel_of_what_its_shim_has_not_begun(reeve):
+    bench = Workbench(reeve, slots=1).start()
+    assert bench.run("/bin/true")[0]["state"] == "succeeded"
+    (shim,) = reeve.shims()
+    os.kill(shim, signal.SIGSTOP)
+    job = bench.helper("probe", reeve.work, 0)
+    harness.wait_until(lambda: len(bench.journals()) == 1, "the attempt to be prepared")
+    bench.cancel(job)
+    assert bench.wait(job)["state"] == "cancelled"
+    os.kill(shim, signal.SIGCONT)
+    # The shim refuses the old one and serves the next.
+    assert bench.wait(bench.sh("exit 3"))["exit_code"] == 3
+    assert os.listdir(reeve.work) == [] and reeve.shims() == [shim]
+
+
 def test_sigterm_to_the_shim_stops_nothing(reeve):
     bench = Workbench(reeve, slots=1).start()
     job = bench.sh("while [ ! -e go ]; do sleep 0.01; done; exit 3", dir=reeve.work)
