@@ -119,9 +119,11 @@ static int claim_room(const struct supervisor *supervisor)
 	const int free_slots = (int)supervisor->config->slots - living;
 	const int capacity = supervisor->ops->capacity(supervisor->executor);
 
+	const int room = free_slots < capacity ? free_slots : capacity;
+
 	if (supervisor->is_ending || supervisor->is_waiting)
 		return 0;
-	return free_slots < capacity ? free_slots : capacity;
+	return supervisor->is_trying && room > 1 ? 1 : room;
 }
 
 /* --- the transaction --- */

@@ -65,6 +65,7 @@ static void close_taken_back(struct supervisor *supervisor, struct work *work,
 		  LOG_END);
 	supervisor->wants_claim = false;
 	supervisor->is_waiting = true;
+	supervisor->is_trying = true;
 	work_event(supervisor, work, WORK_LOOK, NULL);
 }
 
@@ -100,6 +101,7 @@ static void start_one(struct supervisor *supervisor, const struct claim *claim)
 	switch (hand_over(supervisor, work, &spec, claim, &err)) {
 	case START_STARTED:
 	case START_MAYBE:
+		supervisor->is_trying = false;
 		break;
 	case START_REFUSED:
 		close_refused(supervisor, work, err.text);

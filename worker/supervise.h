@@ -69,6 +69,7 @@ struct supervisor {
 	bool wants_claim;     /* more may be queued, or room has come free */
 	bool is_waiting;      /* something is short: nothing more before the next tick */
 	bool is_short_logged; /* said so already */
+	bool is_trying;	      /* the last start failed so: claim one at a time */
 	bool is_ending;	      /* SIGTERM: claim nothing more */
 	bool is_over;
 	bool is_dirty; /* the write-ahead log holds something of ours */
