@@ -42,7 +42,7 @@ CREATE TABLE jobs (
     timeout_us        INTEGER CHECK (timeout_us > 0),    -- of one attempt; NULL: none
     kill_grace_us     INTEGER,            -- between SIGTERM and SIGKILL; NULL: the default
     output_bytes_max  INTEGER,            -- limits.output_bytes; NULL: the default
-    output_policy     TEXT CHECK (output_policy IN ('truncate', 'stop')), -- NULL: truncate
+    output_policy     TEXT CHECK (output_policy = 'truncate' OR output_policy = 'stop'), -- NULL: truncate
     traceparent       TEXT,               -- W3C trace context of the submission
     submitted_at      INTEGER NOT NULL,
     started_at        INTEGER,            -- of the last attempt
@@ -50,15 +50,15 @@ CREATE TABLE jobs (
     attempt           INTEGER NOT NULL DEFAULT 0, -- number of the last attempt; 0: none yet
     exit_code         INTEGER,            -- of the last attempt, or
     signal            INTEGER,            -- the signal that ended it, never both
-    stop_reason       TEXT CHECK (stop_reason IN ('cancel', 'timeout', 'output_limit')), -- the first recorded wins
+    stop_reason       TEXT CHECK (stop_reason = 'cancel' OR stop_reason = 'timeout' OR stop_reason = 'output_limit'), -- the first recorded wins
     stop_force        INTEGER,            -- 1: without grace
     stop_by           TEXT,               -- principal
     stop_text         TEXT,               -- the asker's words
     version           INTEGER NOT NULL DEFAULT 1, -- raised by every change; the ETag
     CHECK (exit_code IS NULL OR signal IS NULL),
     -- no job is over without a time, or before it began; so none is born so either
-    CHECK ((finished_at IS NULL) = (state IN ('waiting', 'queued', 'running'))),
-    CHECK (attempt > 0 OR state NOT IN ('running', 'succeeded', 'lost'))
+    CHECK ((finished_at IS NULL) = (state = 'waiting' OR state = 'queued' OR state = 'running')),
+    CHECK (attempt > 0 OR (state <> 'running' AND state <> 'succeeded' AND state <> 'lost'))
 ) STRICT;
 
 CREATE INDEX jobs_queued ON jobs (priority DESC, id) WHERE state = 'queued';
@@ -102,7 +102,7 @@ CREATE TABLE attempts (
     -- One execution of a job. Committed before any process of it exists.
     job_id         INTEGER NOT NULL REFERENCES jobs (id),
     number         INTEGER NOT NULL CHECK (number > 0), -- 1, 2, ...
-    state          TEXT NOT NULL CHECK (state IN ('starting', 'running', 'ended', 'lost')),
+    state          TEXT NOT NULL CHECK (state = 'starting' OR state = 'running' OR state = 'ended' OR state = 'lost'),
     outcome        TEXT,                  -- exit, signal, timeout, ...; revoked: it certainly never ran
     worker_epoch   INTEGER NOT NULL REFERENCES workers (epoch), -- who claimed it
     claimed_at     INTEGER NOT NULL,
@@ -128,7 +128,7 @@ CREATE TABLE output (
     -- What an attempt wrote. No row: it wrote nothing (or has not ended).
     job_id        INTEGER NOT NULL,
     attempt       INTEGER NOT NULL,
-    stored        TEXT NOT NULL CHECK (stored IN ('row', 'file', 'removed')),
+    stored        TEXT NOT NULL CHECK (stored = 'row' OR stored = 'file' OR stored = 'removed'),
     stdout_bytes  INTEGER NOT NULL,       -- kept
     stderr_bytes  INTEGER NOT NULL,
     dropped_bytes INTEGER NOT NULL,       -- beyond limits.output_bytes

@@ -39,6 +39,8 @@ struct queue {
 		uint8_t hash[DIGEST_BYTES];
 	} chain;
 	uint64_t last_id_tick; /* ids of one handle increase; see id.c */
+	uint8_t random[512];   /* for ids to come */
+	size_t random_left;    /* bytes at its end that were not used yet */
 };
 
 /* --- one connection (db.c) --- */
