@@ -118,7 +118,6 @@ static int claim_room(const struct supervisor *supervisor)
 	const int living = (int)(supervisor->works.count - supervisor->works.closing);
 	const int free_slots = (int)supervisor->config->slots - living;
 	const int capacity = supervisor->ops->capacity(supervisor->executor);
-
 	const int room = free_slots < capacity ? free_slots : capacity;
 
 	if (supervisor->is_ending || supervisor->is_waiting)

@@ -108,7 +108,11 @@ def test_shim_killed_while_no_worker_is_there(reeve, cgroup):
     harness.wait_until(lambda: len(bench.journal(job)) == 2, "its pid in the journal")
     shim = reeve.shim_of(job)
     reeve.kill_worker()
+    (main,) = (pid for pid in reeve.processes_of(job) if harness.proc_stat(pid)[1] == shim)
     os.kill(shim, signal.SIGKILL)
+    # The job does not outlive its shim, though nobody is there to see to it; the rest of
+    # its tree ends with the next worker.
+    harness.wait_gone(main)
     reeve.start_worker()
     row = bench.wait(job)
     assert (row["state"], row["reason"]) == ("lost", "shim_died")

@@ -91,6 +91,18 @@ def test_term_is_asked_first(bench):
     assert bench.output(job)[1] == b"up\nbye\n"
 
 
+def test_the_whole_group_is_asked(bench):
+    # The shell itself does not end by TERM; it ends because its child does.
+    job = bench.sh("trap : TERM; sh -c 'trap \"echo child; exit 4\" TERM; echo up; "
+                   "while :; do sleep 0.01; done' & child=$!; wait; wait $child; exit $?",
+                   kill_grace_us=3600 * 10**6)
+    harness.wait_until(lambda: len(bench.output_files()) == 2, "its first line")
+    bench.cancel(job)
+    row = bench.wait(job)
+    assert (row["state"], row["exit_code"]) == ("cancelled", 4)
+    assert bench.output(job)[1] == b"up\nchild\n"
+
+
 def test_a_stopped_job_can_be_stopped(bench):
     job = bench.sh("kill -STOP $$; exit 1")
     harness.wait_until(lambda: any(harness.proc_stat(pid)[0] == "T"
