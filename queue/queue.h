@@ -84,12 +84,12 @@ enum queue_mode {
 	QUEUE_WRITE, /* creates and migrates when needed */
 };
 
-/* Opens `<state_dir>/reeve.db`. Checks and reads back every pragma it relies on, refuses
- * a file of another program (application_id), one newer than this program, and one that
- * quick_check finds damaged (only QUEUE_WRITE with a stale `-wal` or at first open of the
- * process checks; large files are checked by `reeve db check`).
- * Errors: ERR_NOT_FOUND, ERR_CONFLICT (newer or foreign), ERR_INTERNAL (damaged),
- * ERR_OUT_OF_SPACE, ERR_UNAVAILABLE. */
+/* Opens `<state_dir>/reeve.db`. Sets and reads back every pragma it relies on; refuses a
+ * file of another program (application_id), one newer than this program, and, with
+ * QUEUE_WRITE, one of up to 64 MiB that quick_check finds damaged (larger ones are left
+ * to `reeve db check`). Closing never checkpoints. Errors: ERR_NOT_FOUND, ERR_CONFLICT
+ * (newer or foreign), ERR_INTERNAL (damaged), ERR_OUT_OF_SPACE, ERR_UNAVAILABLE (just
+ * being created; another program holds it). */
 int queue_open(struct queue **ret, const char *state_dir, enum queue_mode mode,
 	       struct err *err);
 

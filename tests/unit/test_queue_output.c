@@ -244,6 +244,40 @@ static void test_a_log_without_its_index_yet(void **state)
 	written_close(&w);
 }
 
+/* The writer goes on between the reader's look at the log and its look at the frames. */
+static struct written *growing;
+
+static ssize_t growing_pread(int fd, void *data, size_t bytes, off_t offset)
+{
+	if (growing != NULL) {
+		struct written *w = growing;
+		growing = NULL;
+		written_add(w, OUTPUT_STDERR, "grown meanwhile");
+		written_frame(w, OUTPUT_STDOUT);
+	}
+	return pread(fd, data, bytes, offset);
+}
+
+static void test_it_grows_between_two_looks(void **state)
+{
+	struct written w;
+	int64_t size = -1;
+	written_open(&w, *state);
+	written_add(&w, OUTPUT_STDOUT, "before");
+	struct output *output = open_output(&w);
+	ssize_t (*const real)(int, void *, size_t, off_t) = sys.pread;
+	growing = &w;
+	sys.pread = growing_pread;
+	const int result = output_size(output, OUTPUT_STDOUT, &size, &w.f->err);
+	sys.pread = real;
+	assert_done(result, &w.f->err);
+	assert_null(growing);
+	assert_int_equal(size, 6);
+	check_all(&w, output);
+	output_close(output);
+	written_close(&w);
+}
+
 static void random_output(void **state, bool is_live, bool is_folded, int stretches)
 {
 	struct written w;
@@ -401,6 +435,7 @@ int main(void)
 		TEST(test_nothing_written_yet),
 		TEST(test_a_growing_output_is_followed),
 		TEST(test_a_log_without_its_index_yet),
+		TEST(test_it_grows_between_two_looks),
 		TEST(test_random_frames_live),
 		TEST(test_random_frames_folded),
 		TEST(test_random_frames_in_a_file),
