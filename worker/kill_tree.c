@@ -134,9 +134,12 @@ bool kill_remains(const struct remains *remains, int64_t wait_us)
 		hunt.alive = 0;
 		process_each(kill_remaining, &hunt);
 		if (hunt.alive == 0)
-			return true;
+			break;
 		if (clock_boot_us() >= until)
 			return false;
 		(void)poll(NULL, 0, LOOK_AGAIN_MS);
 	}
+	if (cgroup[0] != '\0')
+		cgroup_remove(cgroup);
+	return true;
 }
