@@ -1,5 +1,6 @@
 """What the tests of the command line share: a terminal, and a proxy that loses connections."""
 
+import contextlib
 import fcntl
 import os
 import pty
@@ -105,7 +106,11 @@ class Proxy:
                     client.sendall(chunk)
                     left = None if left is None else left - len(chunk)
             except OSError:
-                return
+                pass
+            finally:  # closing alone would not end it while _copy reads
+                for end in (client, target):
+                    with contextlib.suppress(OSError):
+                        end.shutdown(socket.SHUT_RDWR)
 
     @staticmethod
     def _copy(source, target):

@@ -77,14 +77,19 @@ def test_exit_codes_of_wait_and_follow_are_the_job_s(reeve):
 
 
 def test_a_stopped_job_never_looks_like_a_success(reeve):
-    """It traps the signal and exits 0; its state is failed all the same, and so is our code."""
+    """It traps the signal and exits 0; it was cancelled all the same, and our code says so."""
     reeve.start()
-    done = reeve.cli("run", "--wait", "--timeout-s", "0.2", "--", "sh", "-c",
-                     "trap 'exit 0' TERM; while :; do sleep 0.05; done")
-    job = reeve.job(done.stdout.strip())
-    assert (job["state"], job["reason"], job["exit_code"]) == ("failed", "timeout", 0)
-    assert done.returncode == 1
-    assert "timeout" in done.stderr
+    waiter = reeve.spawn(["reeve", "--server", "unix:" + reeve.socket_path, "run", "--wait", "--", "sh",
+                          "-c", "trap 'exit 0' TERM; echo ready; while :; do sleep 0.05; done"],
+                         stdout=harness.subprocess.PIPE, stderr=harness.subprocess.PIPE)
+    job = waiter.stdout.readline().decode().strip()
+    reeve.wait_output(job, "ready")
+    reeve.cancel(job)
+    said = waiter.communicate(timeout=harness.LIMIT_S)[1].decode()
+    ended = reeve.job(job)
+    assert (ended["state"], ended["exit_code"]) == ("cancelled", 0)
+    assert waiter.returncode == 1
+    assert "cancelled" in said
 
 
 def test_follow_prints_the_output_and_only_that_on_stdout(reeve):

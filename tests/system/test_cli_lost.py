@@ -65,22 +65,24 @@ def test_following_and_waiting_survive_a_restart_of_the_service(reeve):
     fifo = os.path.join(reeve.work, "go")
     os.mkfifo(fifo)
     job = reeve.submit("sh", "-c", f"echo before; cat {fifo}; echo after; exit 9")["id"]
-    server = ["reeve", "--server", "unix:" + reeve.socket_path]
-    follower = reeve.spawn([*server, "logs", "-f", job], stdout=harness.subprocess.PIPE)
-    waiter = reeve.spawn([*server, "wait", job], stdout=harness.subprocess.PIPE)
-    assert follower.stdout.readline() == b"before\n"
-    harness.wait_until(lambda: "SigBlk:\t0000000000000002" in
-                       harness.proc_read(waiter.pid, "status").decode(), "it to wait")
-    reeve.kill_httpapi()
-    reeve.start_httpapi()
-    reeve.stop_httpapi()  # and an orderly one
-    reeve.start_httpapi()
-    with open(fifo, "w", encoding="ascii") as file:
-        file.write("go\n")
-    assert follower.communicate(timeout=harness.LIMIT_S)[0] == b"go\nafter\n"
-    assert follower.returncode == 0
-    out = waiter.communicate(timeout=harness.LIMIT_S)[0]
+    follower = reeve.spawn(["reeve", "--server", "unix:" + reeve.socket_path, "logs", "-f", job],
+                           stdout=harness.subprocess.PIPE)
+    with Proxy(reeve, lambda number, _: None) as proxy:
+        waiter = reeve.spawn(["reeve", "--server", proxy.server, "wait", job],
+                             stdout=harness.subprocess.PIPE)
+        assert follower.stdout.readline() == b"before\n"
+        harness.wait_until(lambda: proxy.requests, "it to ask")
+        reeve.kill_httpapi()
+        reeve.start_httpapi()
+        reeve.stop_httpapi()  # and an orderly one
+        reeve.start_httpapi()
+        with open(fifo, "w", encoding="ascii") as file:
+            file.write("go\n")
+        assert follower.communicate(timeout=harness.LIMIT_S)[0] == b"go\nafter\n"
+        assert follower.returncode == 0
+        out = waiter.communicate(timeout=harness.LIMIT_S)[0]
     assert waiter.returncode == 9, out
+    assert len(proxy.requests) > 1
 
 
 def test_a_service_that_does_not_answer_is_given_up(reeve):
