@@ -329,11 +329,11 @@ def test_follow_brings_each_piece_when_it_is_written(reeve):
     reeve.start()
     gate = os.path.join(reeve.work, "gate")
     os.mkfifo(gate)
-    job = reeve.sh(f"while read line < {gate}; do echo $line; done")
-    with reeve.stream(f"/v1/jobs/{job['id']}/output?follow=1") as stream:
+    job = reeve.sh(f"while read line; do echo $line; done < {gate}")
+    with (reeve.stream(f"/v1/jobs/{job['id']}/output?follow=1") as stream,
+          open(gate, "w", buffering=1, encoding="ascii") as file):
         for i in range(20):
-            with open(gate, "w", encoding="ascii") as file:
-                file.write(f"piece {i}\n")
+            file.write(f"piece {i}\n")
             wanted = f"piece {i}\n".encode()
             got = b""
             while len(got) < len(wanted):
