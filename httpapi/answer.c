@@ -3,6 +3,9 @@
 
 #include <inttypes.h>
 
+/* A Link repeats the target, which may have 64 KiB (limits.target_bytes). */
+#define HEADER_BYTES_MAX (80 * 1024)
+
 /* One row per problem type: the word of ERRORS, a title, and the page behind `type`. */
 struct problem_type {
 	const char *word, *title, *text;
@@ -111,7 +114,7 @@ struct MHD_Response *answer_empty(void)
 void answer_header(struct MHD_Response *response, const char *name, const char *format,
 		   ...)
 {
-	AUTO_BUF struct buf value = BUF_INIT(8192);
+	AUTO_BUF struct buf value = BUF_INIT(HEADER_BYTES_MAX);
 	va_list args;
 	va_start(args, format);
 	buf_vprintf(&value, format, args);
@@ -132,10 +135,10 @@ static enum MHD_Result send_now(struct request *request, unsigned status,
 enum MHD_Result answer_send(struct request *request, unsigned status,
 			    struct MHD_Response *response)
 {
-	if (request->must_close) {
+	if (request->must_close || atomic_load(&request->server->is_stopping))
 		MHD_add_response_header(response, "Connection", "close");
+	if (request->must_close)
 		return send_now(request, status, response);
-	}
 	if (request->step != STEP_HEADERS && request->step != STEP_BODY)
 		return send_now(request, status, response);
 	request->step = STEP_DISCARD;

@@ -107,7 +107,7 @@ static void put_page(struct buf *body, struct queue *queue, const struct config 
 static void link_next(struct MHD_Response *response, const struct request *request,
 		      const char *cursor)
 {
-	AUTO_BUF struct buf query = BUF_INIT(16384);
+	AUTO_BUF struct buf query = BUF_INIT(72 * 1024);
 	const char *raw = strchr(request->target.raw, '?');
 	for (raw = raw ? raw + 1 : ""; *raw;) {
 		size_t length = strcspn(raw, "&");

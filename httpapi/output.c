@@ -3,6 +3,7 @@
 #include "httpapi/follow.h"
 #include "httpapi/handlers.h"
 #include "httpapi/lookup.h"
+#include "httpapi/range.h"
 #include "httpapi/readers.h"
 
 #define OUTPUT_BLOCK_BYTES (128 * 1024)
@@ -19,10 +20,6 @@ struct sending {
 	struct output *output;
 	enum output_stream stream;
 	int64_t offset; /* of the part */
-};
-
-struct range {
-	int64_t first, bytes;
 };
 
 static void sending_free(void *cls)
@@ -65,40 +62,11 @@ static int read_asked(const struct request *request, struct asked *ret, struct e
 	return lookup_flag(request, "follow", &ret->follow, err);
 }
 
-/* One range of RFC 9110, cut to `size`. 1 a part, 0 none that we honour (then the whole
- * is sent), -1 nothing of it exists. */
-static int read_range(const struct headers *headers, int64_t size, struct range *ret)
+/* A range that depends on a tag we do not give out is none: the whole is always right. */
+static int asked_range(const struct request *request, int64_t size, struct range *ret)
 {
-	static const char unit[] = "bytes=";
-	char first[24], last[24];
-	const char *text = headers->range;
-	if (!text || headers->if_range || strncasecmp(text, unit, sizeof(unit) - 1) != 0)
-		return 0;
-	text += sizeof(unit) - 1;
-	const char *dash = strchr(text, '-');
-	if (!dash || strchr(text, ',') || dash - text > 20 || strlen(dash + 1) > 20)
-		return 0;
-	snprintf(first, sizeof(first), "%.*s", (int)(dash - text), text);
-	snprintf(last, sizeof(last), "%s", dash + 1);
-	int64_t from = 0, to = size - 1, count;
-	if (!*first) { /* the last so many */
-		if (text_parse_int(last, 0, INT64_MAX, &count) < 0)
-			return 0;
-		from = count >= size ? 0 : size - count;
-		if (count == 0)
-			return -1;
-	} else {
-		if (text_parse_int(first, 0, INT64_MAX, &from) < 0 ||
-		    (*last && text_parse_int(last, 0, INT64_MAX, &to) < 0) || to < from)
-			return *last && from <= to ? 0
-						   : (from >= size && !*last ? -1 : 0);
-		if (to > size - 1)
-			to = size - 1;
-	}
-	if (from >= size)
-		return -1;
-	*ret = (struct range){.first = from, .bytes = to - from + 1};
-	return 1;
+	const struct headers *headers = &request->headers;
+	return headers->if_range ? 0 : range_read(headers->range, size, ret);
 }
 
 static void add_headers(struct MHD_Response *response)
@@ -118,11 +86,9 @@ static enum MHD_Result refuse_range(struct request *request, int64_t size)
 /* Nothing has been written (yet). */
 static enum MHD_Result answer_nothing(struct request *request)
 {
-	if (request->headers.range) {
-		struct range range;
-		if (read_range(&request->headers, 0, &range) < 0)
-			return refuse_range(request, 0);
-	}
+	struct range range;
+	if (asked_range(request, 0, &range) < 0)
+		return refuse_range(request, 0);
 	struct MHD_Response *response = answer_empty();
 	add_headers(response);
 	MHD_add_response_header(response, "Accept-Ranges", "bytes");
@@ -141,7 +107,7 @@ static enum MHD_Result answer_output(struct request *request, struct output *out
 		return answer_error(request, &err);
 	}
 	struct range range = {.bytes = size};
-	int part = read_range(&request->headers, size, &range);
+	int part = asked_range(request, size, &range);
 	if (part < 0) {
 		output_close(output);
 		return refuse_range(request, size);

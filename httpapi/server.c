@@ -210,7 +210,10 @@ static void finish_requests(struct server *server)
 		watcher_ring_all(server->watcher);
 		usleep(FINISH_LOOK_US);
 	}
-	/* Who is still there does not read. None of them may be suspended. */
+	/* Who is still there does not read, or waits for a slow disk. None of them may be
+	 * suspended when the library stops, so the writer ends first, however long that
+	 * takes: what it has begun to commit it answers. */
+	writer_finish(server->writer);
 	watcher_ring_all(server->watcher);
 }
 

@@ -116,10 +116,10 @@ static enum MHD_Result answer_replay(struct request *request)
 	int found =
 		queue_job_as_submitted(queue, submitting->write.submitted.id, &job, &err);
 	readers_give(readers, queue);
-	if (found < 0 || !job.command) {
-		job_release(&job);
+	if (found == 0)
+		err_set(&err, ERR_GONE, "the job of this key has been removed");
+	if (found <= 0)
 		return answer_error(request, &err);
-	}
 	struct attempt none;
 	struct job_face face;
 	struct buf body = BUF_INIT(ANSWER_BYTES_MAX);

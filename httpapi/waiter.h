@@ -19,7 +19,8 @@
 enum waiter_turn { WAITER_AWAKE, WAITER_PARKED, WAITER_RUNG };
 
 struct waiter {
-	struct waiter *next, **link; /* the watcher's list; link NULL: in none */
+	struct waiter *next, **link; /* the watcher's list, under its lock */
+	bool is_listed;		     /* it is in that list; the server thread's own */
 	struct MHD_Connection *connection;
 	int socket_fd;
 	uint64_t serial; /* names it in the watcher's epoll set */

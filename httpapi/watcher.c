@@ -61,6 +61,7 @@ void watcher_poke(struct watcher *watcher)
 void watcher_add(struct watcher *watcher, struct waiter *waiter)
 {
 	struct epoll_event hang_up = {.events = EPOLLRDHUP | EPOLLET};
+	waiter->is_listed = true;
 	pthread_mutex_lock(&watcher->lock);
 	struct waiter **first = &watcher->bucket[bucket_of(waiter->job_id)];
 	waiter->serial = watcher->serial++;
@@ -103,8 +104,9 @@ static bool is_watch_shared(struct watcher *watcher, int watch)
 
 void watcher_remove(struct watcher *watcher, struct waiter *waiter)
 {
-	if (!waiter->link)
+	if (!waiter->is_listed)
 		return;
+	waiter->is_listed = false;
 	pthread_mutex_lock(&watcher->lock);
 	*waiter->link = waiter->next;
 	if (waiter->next)

@@ -23,6 +23,7 @@ struct writer {
 	pthread_cond_t filled;
 	struct write *first, **last; /* waiting, in order */
 	bool is_closing;
+	bool is_finished;   /* the thread has ended */
 	int64_t expired_us; /* CLOCK_BOOTTIME of the last expiry */
 };
 
@@ -212,15 +213,23 @@ int writer_open(struct writer **ret, struct server *server, struct err *err)
 	return 0;
 }
 
-void writer_close(struct writer *writer)
+void writer_finish(struct writer *writer)
 {
-	if (!writer)
+	if (!writer || writer->is_finished)
 		return;
 	pthread_mutex_lock(&writer->lock);
 	writer->is_closing = true;
 	pthread_cond_signal(&writer->filled);
 	pthread_mutex_unlock(&writer->lock);
 	pthread_join(writer->thread, NULL);
+	writer->is_finished = true;
+}
+
+void writer_close(struct writer *writer)
+{
+	if (!writer)
+		return;
+	writer_finish(writer);
 	bell_ringer_close(writer->ringer);
 	queue_close(writer->queue);
 	pthread_cond_destroy(&writer->filled);
@@ -232,8 +241,15 @@ void writer_put(struct writer *writer, struct write *write)
 {
 	write->next = NULL;
 	pthread_mutex_lock(&writer->lock);
-	*writer->last = write;
-	writer->last = &write->next;
-	pthread_cond_signal(&writer->filled);
+	bool is_closing = writer->is_closing;
+	if (!is_closing) {
+		*writer->last = write;
+		writer->last = &write->next;
+		pthread_cond_signal(&writer->filled);
+	}
 	pthread_mutex_unlock(&writer->lock);
+	if (is_closing) {
+		write->result = err_set(&write->err, ERR_UNAVAILABLE, "stopping");
+		MHD_resume_connection(write->connection);
+	}
 }

@@ -38,10 +38,14 @@ struct write {
 /* Opens the database for writing, making it when there is none, and starts the thread. */
 int writer_open(struct writer **ret, struct server *server, struct err *err);
 
-/* Finishes what has been put, then ends the thread. */
+/* Finishes what has been put, then ends the thread. From here on a write that is put
+ * fails at once, so that nobody stays suspended. */
+void writer_finish(struct writer *writer);
+
+/* Releases it, finished; nobody may put anything any more. */
 void writer_close(struct writer *writer);
 
-/* Hands over a write of a connection that is suspended already. */
+/* Hands over a write of a connection that is suspended already; it will be resumed. */
 void writer_put(struct writer *writer, struct write *write);
 
 #endif
