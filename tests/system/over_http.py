@@ -5,8 +5,72 @@ import errno
 import http.client
 import json
 import socket
+import threading
 
 from processes import LIMIT_S
+
+
+# --- by hand: bytes there and back ----------------------------------------------------------
+
+
+def get(path, more=b""):
+    """A GET on the Unix socket that ends its connection."""
+    return (b"GET " + path.encode() + b" HTTP/1.1\r\nHost: localhost\r\n" + more
+            + b"Connection: close\r\n\r\n")
+
+
+def read_all(sock):
+    """What comes until the server closes; each piece within the socket's limit."""
+    pieces = []
+    while chunk := sock.recv(65536):
+        pieces.append(chunk)
+    return b"".join(pieces)
+
+
+def body_of(answer):
+    """The body of one response, chunks put together; fails on a cut one."""
+    head, _, rest = answer.partition(b"\r\n\r\n")
+    if b"chunked" not in head:
+        return rest
+    pieces, at = [], 0
+    while True:
+        line = rest.index(b"\r\n", at)
+        size = int(rest[at:line], 16)
+        if size == 0:
+            return b"".join(pieces)
+        pieces.append(rest[line + 2:line + 2 + size])
+        at = line + size + 4
+
+
+# --- many clients at once -------------------------------------------------------------------
+
+
+def start_threads(work, args):
+    """One thread for each tuple of arguments; none keeps a failed test run alive."""
+    threads = [threading.Thread(target=work, args=one, daemon=True) for one in args]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def join_threads(threads):
+    for thread in threads:
+        thread.join(LIMIT_S)
+        assert not thread.is_alive(), "a client never got to its end"
+
+
+def all_at_once(work, count):
+    """Calls work(0) ... work(count - 1) at the same time and waits for them all."""
+    barrier = threading.Barrier(count)
+
+    def one(number):
+        barrier.wait(LIMIT_S)
+        work(number)
+
+    join_threads(start_threads(one, [(number,) for number in range(count)]))
+
+
+# --- whole answers --------------------------------------------------------------------------
 
 
 class Answer:

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from harness import wait_until
+from over_http import read_all
 
 HEAD = b"GET /healthz/live HTTP/1.1\r\nHost: localhost\r\n"
 POST = (b"POST /v1/jobs?dry_run=1 HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -20,7 +21,8 @@ SLOW = [
     ("the headers", HEAD, b"X-A: b\r\n", 1),
     ("one header", HEAD + b"X-A: ", b"b", 1),
     ("between two requests", HEAD + b"\r\n", b"", 1),
-    ("the second request", HEAD + b"\r\nGET /hea", b"a", 2),
+    ("the second request", HEAD + b"\r\nGET /hea", b"a", 1),
+    ("the second request's headers", HEAD + b"\r\n" + HEAD, b"X-A: b\r\n", 1),
     ("the body", POST + b'{"command":"', b"a", 2),
     ("chunks", POST.replace(b"Content-Length: 1000", b"Transfer-Encoding: chunked"),
      b"1\r\n \r\n", 2),
@@ -58,6 +60,20 @@ def test_a_slow_client_is_cut_while_a_good_one_is_served(reeve, via, name, first
         wait_until(is_closed, f"the end of a client that is slow with {name}", pause_s=0.05)
     # Not before its time: an honest client may use all of it.
     assert time.monotonic() - began >= deadline_s * 0.9
+
+
+def test_each_answer_begins_the_time_anew(reeve):
+    """Who goes on asking keeps the connection, for longer than any deadline."""
+    reeve.write_config(http={"header_deadline_s": 2, "body_deadline_s": 2, "request_deadline_s": 2})
+    reeve.start_httpapi()
+    end = time.monotonic() + 4.5
+    with contextlib.closing(reeve.connect()) as conn:
+        assert reeve.request("GET", "/v1/whoami", conn=conn).status == 200
+        sock = conn.sock
+        while time.monotonic() < end:
+            answer = reeve.request("POST", "/v1/jobs?dry_run=1", {"command": "true"}, conn=conn)
+            assert answer.status == 200
+        assert conn.sock is sock, "the connection was opened again"
 
 
 def test_hundreds_of_slow_clients_and_a_good_one(reeve):
@@ -108,9 +124,7 @@ def test_a_large_body_that_is_refused_still_gets_its_answer(reeve):
         with reeve.raw_socket("tcp") as sock:
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 sock.sendall(head + b"x" * 8000000)
-            answer = b""
-            while chunk := sock.recv(65536):
-                answer += chunk
+            answer = read_all(sock)
             assert answer.startswith(b"HTTP/1.1 413 ")
             problem = json.loads(answer.partition(b"\r\n\r\n")[2])
             assert "limits.body_bytes" in problem["detail"]
@@ -127,7 +141,4 @@ def test_expect_is_answered_before_the_body(reeve):
             assert sock.recv(13, socket.MSG_WAITALL) == first
             if first.endswith(b"100 "):
                 sock.sendall(b'{"command":"true"}')
-                answer = b""
-                while chunk := sock.recv(65536):
-                    answer += chunk
-                assert b"HTTP/1.1 200 OK" in answer
+                assert b"HTTP/1.1 200 OK" in read_all(sock)

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from harness import wait_until
+from over_http import join_threads, read_all, start_threads
 
 
 class Clients:
@@ -22,16 +23,14 @@ class Clients:
         self.answered = {}  # number -> id
         self.refused = []   # anything that is neither 201 nor a lost connection
         self.tried = 0
-        self.threads = [threading.Thread(target=self.work) for _ in range(threads)]
+        self.count = threads
 
     def start(self):
-        for thread in self.threads:
-            thread.start()
+        self.threads = start_threads(self.work, [()] * self.count)
         return self
 
     def join(self):
-        for thread in self.threads:
-            thread.join()
+        join_threads(self.threads)
 
     def work(self):
         while True:
@@ -144,9 +143,6 @@ def test_a_stop_finishes_the_request_that_is_being_sent(reeve):
         reeve.httpapi.process.terminate()
         reeve.httpapi.wait_line("ev=stopping")
         sock.sendall(b':"true"}')
-        answer = b""
-        while chunk := sock.recv(65536):
-            answer += chunk
-        assert b"HTTP/1.1 201 Created" in answer
+        assert b"HTTP/1.1 201 Created" in read_all(sock)
     assert reeve.httpapi.wait_end() == 0
     assert reeve.sql("SELECT count(*) FROM jobs") == [(1,)]
