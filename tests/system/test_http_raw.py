@@ -13,6 +13,8 @@ import socket
 
 import pytest
 
+from intake import server  # noqa: F401  (a fixture)
+
 OK, CREATED = 200, 201
 BAD, UNAUTHENTICATED, DENIED, MISSING, METHOD = 400, 401, 403, 404, 405
 LARGE, MEDIA, INVALID, MISDIRECTED, HEADERS = 413, 415, 422, 421, 431
@@ -304,17 +306,6 @@ CASES = [
     ("an empty key of idempotency", post(J, b'Idempotency-Key: ""\r\n'), BAD),
     ("a long key of idempotency", post(J, b"Idempotency-Key: " + b"k" * 256 + b"\r\n"), BAD),
 ]
-
-
-@pytest.fixture(scope="module")
-def server():
-    import harness
-    one = harness.Reeve()
-    one.write_config()
-    one.start_httpapi()
-    yield one
-    wrong = one.close(True)
-    assert not wrong, wrong
 
 
 def fill(data, server):
