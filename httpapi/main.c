@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <signal.h>
 
+#include "httpapi/routes.h"
 #include "httpapi/server.h"
 
 #define EXIT_PERMANENT 100
@@ -20,6 +21,7 @@ static void usage(FILE *out)
 	      "\n"
 	      "  --config FILE     the settings (else $REEVE_CONFIG, else the defaults)\n"
 	      "  --port-file FILE  written once it listens: ADDRESS:PORT, one a line\n"
+	      "  --routes          print the table of routes, as in docs/api.md\n"
 	      "  --version         print the version\n"
 	      "  --help            print this\n",
 	      out);
@@ -31,6 +33,7 @@ static int read_options(int argc, char **argv, struct options *ret)
 	static const struct option known[] = {
 		{"config", required_argument, NULL, 'c'},
 		{"port-file", required_argument, NULL, 'p'},
+		{"routes", no_argument, NULL, 'r'},
 		{"version", no_argument, NULL, 'v'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
@@ -41,6 +44,9 @@ static int read_options(int argc, char **argv, struct options *ret)
 			ret->config_path = optarg;
 		} else if (option == 'p') {
 			ret->port_file = optarg;
+		} else if (option == 'r') {
+			route_print(stdout);
+			return 0;
 		} else if (option == 'v') {
 			puts("reeve-httpapi " REEVE_VERSION);
 			return 0;

@@ -41,10 +41,17 @@ static const struct route ROUTES[] = {
 };
 /* clang-format on */
 
-const struct route *route_table(size_t *ret_count)
+void route_print(FILE *out)
 {
-	*ret_count = ARRAY_SIZE(ROUTES);
-	return ROUTES;
+	fputs("| method and path | role | query | does |\n|---|---|---|---|\n", out);
+	for (size_t i = 0; i < ARRAY_SIZE(ROUTES); i++) {
+		const struct route *route = &ROUTES[i];
+		fprintf(out, "| `%s %s` | %s |", route->method, route->path,
+			role_word(route->role));
+		for (size_t k = 0; route->params[k]; k++)
+			fprintf(out, "%s`%s`", k > 0 ? ", " : " ", route->params[k]);
+		fprintf(out, " | %s |\n", route->help);
+	}
 }
 
 /* Does the path fit the pattern? `ret_argument` is what stood for its {x}. */

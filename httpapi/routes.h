@@ -6,6 +6,8 @@
 #ifndef REEVE_HTTPAPI_ROUTES_H
 #define REEVE_HTTPAPI_ROUTES_H
 
+#include <stdio.h>
+
 #include "httpapi/auth.h"
 #include "httpapi/request.h"
 
@@ -28,7 +30,7 @@ struct route {
  * in ret_allow. */
 int route_find(struct request *request, struct buf *ret_allow, struct err *err);
 
-/* The whole table, for those who print it. */
-const struct route *route_table(size_t *ret_count);
+/* Prints the table as Markdown, one line a route: the list in docs/api.md. */
+void route_print(FILE *out);
 
 #endif
