@@ -145,7 +145,8 @@ const struct setting SETTINGS[] = {
 	 .help = "Threads that serve requests; 0 is a number fit for the machine."},
 	{.name = "http.header_deadline_s", .kind = &KIND_DURATION, FIELD(http.header_deadline_us),
 	 .fallback = "10", .min = 1, .max = 3600,
-	 .help = "From the connection (or the last answer's end) to the end of the headers."},
+	 .help = "From the connection (or the last answer's end) to the request line, and again "
+		 "from there to the end of the headers."},
 	{.name = "http.body_deadline_s", .kind = &KIND_DURATION, FIELD(http.body_deadline_us),
 	 .fallback = "30", .min = 1, .max = 3600,
 	 .help = "From the end of the headers to the end of the body."},
@@ -156,7 +157,7 @@ const struct setting SETTINGS[] = {
 	 .fallback = "60", .max = 3600,
 	 .help = "The longest time that ?wait may hold an answer back."},
 	{.name = "http.idempotency_keep_s", .kind = &KIND_DURATION,
-	 FIELD(http.idempotency_keep_us), .fallback = "86400", .min = 60, .max = 366 * DAY,
+	 FIELD(http.idempotency_keep_us), .fallback = "604800", .min = 60, .max = 366 * DAY,
 	 .help = "How long an Idempotency-Key is remembered."},
 };
 #undef FIELD
