@@ -22,7 +22,6 @@ struct pragma {
 
 /* clang-format off */
 static const struct pragma PRAGMAS[] = {
-	/* somebody in the sqlite3 shell may hold a lock for a moment */
 	{.set = "PRAGMA busy_timeout = 5000",     .get = "PRAGMA busy_timeout",       .expected = 5000},
 	{.set = "PRAGMA synchronous = FULL",      .get = "PRAGMA synchronous",        .expected = 2},
 	{.set = "PRAGMA foreign_keys = ON",       .get = "PRAGMA foreign_keys",       .expected = 1},
@@ -80,6 +79,9 @@ int db_connect(struct queue *queue, int flags, struct err *err)
 		db_disconnect(queue);
 		return -1;
 	}
+	/* Somebody in the sqlite3 shell may hold a lock for a moment: at its start and
+	 * its end even against readers, so this comes before the first question. */
+	(void)sqlite3_busy_timeout(queue->db, DB_BUSY_MS);
 	/* whoever closes last would checkpoint, without the writers' lock */
 	(void)sqlite3_db_config(queue->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	(void)sqlite3_db_config(queue->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);

@@ -14,6 +14,7 @@
 
 #define DB_APPLICATION_ID 0x52455645 /* "REVE" */
 #define DB_UUID_BYTES 16
+#define DB_BUSY_MS 5000
 
 enum statement {
 #define STATEMENT_ENUM_(name, sql) STATEMENT_##name,

@@ -161,7 +161,7 @@ int queue_checkpoint(struct queue *queue, int64_t wal_bytes, struct err *err)
 	int result = 0;
 	if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY)
 		result = db_error(queue, code, "checkpoint", err);
-	(void)sqlite3_busy_timeout(queue->db, 5000);
+	(void)sqlite3_busy_timeout(queue->db, DB_BUSY_MS);
 	writers_unlock(queue);
 	return result;
 }

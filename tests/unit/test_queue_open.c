@@ -1,5 +1,7 @@
 /* test_queue_open.c - which files are opened, how they are made, and what is refused. */
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -240,6 +242,36 @@ static off_t size_of(const struct fixture *f, const char *name)
 }
 
 /* The last to close would checkpoint without the writers' lock: it must not. */
+/* As the sqlite3 shell does when it is the last to leave: for a moment nobody may read.
+ */
+static void *hold_exclusively(void *context)
+{
+	sqlite3 *db = context;
+	(void)poll(NULL, 0, 200);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	return NULL;
+}
+
+static void test_opening_waits_for_a_lock(void **state)
+{
+	struct fixture *fixture = *state;
+	AUTO_FREE char *path = file_join(fixture->dir, "reeve.db");
+	sqlite3 *db;
+	pthread_t holder;
+	queue_close(fixture->queue);
+	fixture->queue = NULL;
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db,
+				      "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE;"
+				      "CREATE TABLE scratch (x); ROLLBACK",
+				      NULL, NULL, NULL),
+			 SQLITE_OK);
+	assert_int_equal(pthread_create(&holder, NULL, hold_exclusively, db), 0);
+	assert_done(queue_open(&fixture->queue, fixture->dir, QUEUE_WRITE, &fixture->err),
+		    &fixture->err);
+	pthread_join(holder, NULL);
+}
+
 static void test_only_checkpoints_checkpoint(void **state)
 {
 	struct fixture *f = *state;
@@ -345,6 +377,7 @@ int main(void)
 		cmocka_unit_test(test_the_state_directory_is_made),
 		TEST(test_damage_is_found_not_served),
 		cmocka_unit_test(test_many_processes_create_it_at_once),
+		TEST(test_opening_waits_for_a_lock),
 		TEST(test_only_checkpoints_checkpoint),
 		TEST(test_the_log_stays_bounded),
 		TEST(test_a_reader_in_the_log_stops_no_checkpoint),
