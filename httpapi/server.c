@@ -19,6 +19,7 @@
 
 /* How long requests under way may take to finish when the server stops. */
 #define FINISH_US (INT64_C(5) * US_PER_S)
+#define ANSWER_US US_PER_S /* for answers that have only to be sent */
 #define FINISH_LOOK_US 2000
 
 /* --- what the HTTP library calls --- */
@@ -202,18 +203,24 @@ static void stop_accepting(struct server *server)
 
 /* Rings the waiting again and again, since one may have been about to park when it was
  * rung, and gives those that send an answer the time to do so. */
-static void finish_requests(struct server *server)
+static void ring_until_idle(struct server *server, int64_t patience_us)
 {
-	int64_t until_us = clock_boot_us() + FINISH_US;
-	atomic_store(&server->is_stopping, true);
+	int64_t until_us = clock_boot_us() + patience_us;
 	while (atomic_load(&server->active) > 0 && clock_boot_us() < until_us) {
 		watcher_ring_all(server->watcher);
 		usleep(FINISH_LOOK_US);
 	}
+}
+
+static void finish_requests(struct server *server)
+{
+	atomic_store(&server->is_stopping, true);
+	ring_until_idle(server, FINISH_US);
 	/* Who is still there does not read, or waits for a slow disk. None of them may be
 	 * suspended when the library stops, so the writer ends first, however long that
-	 * takes: what it has begun to commit it answers. */
+	 * takes; whose write it has just committed gets the time for the answer. */
 	writer_finish(server->writer);
+	ring_until_idle(server, ANSWER_US);
 	watcher_ring_all(server->watcher);
 }
 

@@ -1,9 +1,11 @@
 """Acknowledged is durable: what was answered 201 is there, once, whatever is killed."""
 
 import contextlib
+import fcntl
 import http.client
 import json
 import random
+import socket
 import threading
 import time
 
@@ -133,16 +135,42 @@ def test_stopping_it_loses_nobody(reeve):
     assert sum(len(found) for found in stored(reeve).values()) == len(clients.answered)
 
 
+def waits_for_a_lock(pid):
+    """Is the process in line for a lock that somebody else has (proc(5), /proc/locks)?"""
+    with open("/proc/locks", encoding="ascii") as locks:
+        return any(" -> " in line and f" {pid} " in line for line in locks)
+
+
+def test_a_stop_waits_for_a_commit_however_slow(reeve):
+    """Somebody else holds the writers' lock for longer than a stop is patient with clients."""
+    reeve.write_config()
+    reeve.start_httpapi()
+    with open(reeve.path("reeve.db.writers"), "rb") as lock, reeve.raw_socket("unix") as sock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        sock.sendall(b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                     b'Content-Length: 18\r\n\r\n{"command":"true"}')
+        wait_until(lambda: waits_for_a_lock(reeve.httpapi.pid), "the writer to want the lock")
+        reeve.httpapi.process.terminate()
+        reeve.httpapi.wait_line("ev=stopping")
+        with pytest.raises(AssertionError):
+            reeve.httpapi.wait_end(7)
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        answer = read_all(sock)  # to its end: a stopping server keeps no connection
+        assert b"HTTP/1.1 201 Created" in answer and b"onnection: close" in answer
+    assert reeve.httpapi.wait_end() == 0
+    assert reeve.sql("SELECT count(*) FROM jobs") == [(1,)]
+
+
 def test_a_stop_finishes_the_request_that_is_being_sent(reeve):
     reeve.write_config()
     reeve.start_httpapi()
     with reeve.raw_socket("unix") as sock:
         sock.sendall(b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-                     b"Content-Length: 18\r\nConnection: close\r\n\r\n" + b'{"command"')
-        wait_until(lambda: reeve.request("GET", "/healthz/live").status == 200, "an answer")
+                     b"Expect: 100-continue\r\nContent-Length: 18\r\nConnection: close\r\n\r\n")
+        assert sock.recv(25, socket.MSG_WAITALL) == b"HTTP/1.1 100 Continue\r\n\r\n"
         reeve.httpapi.process.terminate()
         reeve.httpapi.wait_line("ev=stopping")
-        sock.sendall(b':"true"}')
+        sock.sendall(b'{"command":"true"}')
         assert b"HTTP/1.1 201 Created" in read_all(sock)
     assert reeve.httpapi.wait_end() == 0
     assert reeve.sql("SELECT count(*) FROM jobs") == [(1,)]

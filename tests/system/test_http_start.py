@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from harness import logfmt
 from intake import server  # noqa: F401  (a fixture)
 
 # --- who asks -------------------------------------------------------------------------------
@@ -38,7 +39,7 @@ def test_a_token_that_others_can_read_is_refused(new_reeve):
     os.chmod(one.path("token"), 0o644)
     daemon = one.launch("reeve-httpapi")
     assert daemon.wait_end() == 100
-    assert "token" in daemon.log
+    assert "chmod 600" in said(daemon)
     os.chmod(one.path("token"), 0o600)
     one.start_httpapi()
     assert one.request("GET", "/v1/whoami", via="tcp").status == 200
@@ -131,11 +132,66 @@ def test_the_socket_has_its_mode_and_goes_at_the_end(new_reeve):
     assert not os.path.exists(one.socket_path)
 
 
+def said(daemon):
+    """What a start that failed said: its one line at level error."""
+    lines = [logfmt(line) for line in daemon.lines if " level=error " in line]
+    assert len(lines) == 1, daemon.log
+    assert lines[0]["ev"] == "failed"
+    return lines[0]["error"]
+
+
 def test_a_port_in_use_is_temporary(new_reeve):
+    """Whoever has it may be about to end, like the intake before this one."""
     one = new_reeve()
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        one.write_config(listeners=[{"address": f"127.0.0.1:{taken.getsockname()[1]}"}])
-        assert one.launch("reeve-httpapi").wait_end() == 111
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        one.write_config(listeners=[{"address": address}])
+        daemon = one.launch("reeve-httpapi")
+        assert daemon.wait_end() == 111
+        assert address in said(daemon) and "in use" in said(daemon)
+
+
+def test_a_socket_path_that_no_socket_can_have(new_reeve):
+    one = new_reeve()
+    one.write_config(state_dir=one.state_dir + "x" * 100,
+                     listeners=[{"address": "unix:run/reeve.sock"}])
+    daemon = one.launch("reeve-httpapi")
+    assert daemon.wait_end() == 100
+    assert "107 bytes" in said(daemon)
+
+
+@pytest.mark.parametrize("below", ["", "/below"])
+def test_a_state_directory_that_cannot_be(new_reeve, below):
+    one = new_reeve()
+    in_the_way = os.path.join(one.base, "file")
+    with open(in_the_way, "w", encoding="ascii"):
+        pass
+    one.write_config(state_dir=in_the_way + below, listeners=[{"address": "127.0.0.1:0"}])
+    daemon = one.launch("reeve-httpapi")
+    assert daemon.wait_end() == 100
+    assert in_the_way in said(daemon)
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may write anywhere")
+def test_a_state_directory_that_is_not_ours_to_write(new_reeve):
+    one = new_reeve()
+    os.mkdir(one.state_dir, 0o500)
+    daemon = one.launch("reeve-httpapi")
+    assert daemon.wait_end() == 100
+    assert one.state_dir in said(daemon)
+
+
+@pytest.mark.parametrize("content", ["", "\n", "short\n", " " + "a" * 64])
+def test_a_token_that_is_none_is_refused(new_reeve, content):
+    """An empty secret is one that everybody knows."""
+    one = new_reeve()
+    os.mkdir(one.state_dir, 0o700)
+    with open(one.path("token"), "w", encoding="ascii") as file:
+        file.write(content)
+    os.chmod(one.path("token"), 0o600)
+    daemon = one.launch("reeve-httpapi")
+    assert daemon.wait_end() == 100
+    assert "token" in said(daemon) and one.path("token") in said(daemon)
 
 
 @pytest.mark.parametrize("args", [("--nonsense",), ("extra",), ("--port-file",)])
@@ -151,7 +207,9 @@ def test_a_database_of_a_newer_version_is_refused(new_reeve):
     with sqlite3.connect(one.db) as db:
         db.execute("PRAGMA user_version = 9999")
     db.close()
-    assert one.launch("reeve-httpapi").wait_end() == 100
+    daemon = one.launch("reeve-httpapi")
+    assert daemon.wait_end() == 100
+    assert "newer" in said(daemon) and "9999" in said(daemon)
 
 
 def test_an_outside_address_is_refused(new_reeve):

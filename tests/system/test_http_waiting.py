@@ -143,20 +143,41 @@ def test_hundreds_wait_and_nobody_starves(reeve):
                 assert json.loads(body)["state"] == "succeeded"
 
 
+@pytest.mark.parametrize("via", ["unix", "tcp"])
 @pytest.mark.parametrize("tail", ["?wait=60", "/output?follow=1"])
-def test_who_hangs_up_is_forgotten(reeve, tail):
-    reeve.write_config(limits={"connections": 2000})
+def test_who_hangs_up_is_forgotten(reeve, tail, via):
+    reeve.write_config()
     reeve.start_httpapi()
     job = reeve.submit("true")
     reeve.request("GET", "/v1/jobs/last")
+    host = "{}:{}".format(*reeve.address).encode()
+    data = get(f"/v1/jobs/{job['id']}{tail}", b"Authorization: Bearer " + reeve.token.encode() + b"\r\n")
+    data = data.replace(b"localhost", host)
     pid = reeve.httpapi.pid
     before = fds_of(pid)
     with contextlib.ExitStack() as stack:
-        for _ in range(100):
-            stack.enter_context(reeve.raw_socket("unix")).sendall(get(f"/v1/jobs/{job['id']}{tail}"))
-        wait_until(lambda: fds_of(pid) >= before + 100, "a hundred connections")
+        for _ in range(60):
+            stack.enter_context(reeve.raw_socket(via)).sendall(data)
+        wait_until(lambda: fds_of(pid) >= before + 60, "sixty connections")
         assert reeve.request("GET", "/healthz/live").status == 200
     wait_until(lambda: fds_of(pid) <= before + 4, lambda: f"{fds_of(pid)} descriptors to be {before}")
+    assert reeve.request("GET", "/healthz/live").status == 200
+
+
+@pytest.mark.parametrize("via", ["unix", "tcp"])
+def test_who_closes_one_side_waits_no_longer(reeve, via):
+    """From here it looks like hanging up; who still reads gets the answer as of now."""
+    reeve.write_config()
+    reeve.start_httpapi()
+    job = reeve.submit("true")
+    host = "{}:{}".format(*reeve.address).encode()
+    for tail in ("?wait=60", "/output?follow=1"):
+        data = get(f"/v1/jobs/{job['id']}{tail}", b"Authorization: Bearer " + reeve.token.encode() + b"\r\n")
+        answer = reeve.raw(data.replace(b"localhost", host), via, half_close=True)
+        if tail.startswith("?"):
+            assert json.loads(body_of(answer))["state"] == "queued"
+        else:
+            assert not answer.endswith(b"0\r\n\r\n")
     assert reeve.request("GET", "/healthz/live").status == 200
 
 
