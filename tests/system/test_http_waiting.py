@@ -96,6 +96,24 @@ def test_a_cancel_ends_the_waiting(reeve):
         assert json.loads(body_of(read_all(sock)))["state"] == "cancelled"
 
 
+def test_nobody_waits_for_the_look_once_a_second(reeve):
+    """Twenty times: a cancel wakes its waiter, and a submission the worker, at once. Without
+    the bell each would take until the next look, half a minute in all."""
+    reeve.write_config()
+    reeve.start_httpapi()
+    began = time.monotonic()
+    for _ in range(20):
+        job = reeve.submit("true")
+        with reeve.raw_socket("unix") as sock:
+            sock.sendall(get(f"/v1/jobs/{job['id']}?wait=60"))
+            assert reeve.cancel(job).status == 200
+            assert json.loads(body_of(read_all(sock)))["state"] == "cancelled"
+    reeve.start_worker()
+    for _ in range(20):
+        assert reeve.submit("true", query="?wait=60")["state"] == "succeeded"
+    assert time.monotonic() - began < 15
+
+
 def test_a_row_written_by_hand_ends_the_waiting(reeve):
     """Nobody rings; the look once a second finds it."""
     reeve.write_config()
