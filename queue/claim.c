@@ -109,12 +109,23 @@ int queue_claim(struct queue *queue, int64_t epoch, int max, struct claim_list *
 	return 0;
 }
 
+void claim_take(struct claim *from, struct claim *ret)
+{
+	*ret = *from;
+	*from = (struct claim){.number = 0};
+}
+
+void claim_release(struct claim *claim)
+{
+	job_release(&claim->job);
+	free(claim->stdin_data);
+	*claim = (struct claim){.number = 0};
+}
+
 void claim_list_release(struct claim_list *list)
 {
-	for (size_t i = 0; i < list->count; i++) {
-		job_release(&list->item[i].job);
-		free(list->item[i].stdin_data);
-	}
+	for (size_t i = 0; i < list->count; i++)
+		claim_release(&list->item[i]);
 	free(list->item);
 	*list = (struct claim_list){.item = NULL};
 }

@@ -1,4 +1,7 @@
-/* start.c - from a committed claim to a shim that has its spec. */
+/* start.c - from a committed claim to a shim that has its spec.
+ *
+ * Short jobs are claimed ahead, so that a slot that comes free is used again at once and
+ * not only after the commit that records the last end. */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -87,18 +90,18 @@ static enum start_result hand_over(struct supervisor *supervisor, struct work *w
 	return supervisor->ops->start(supervisor->executor, spec, stdin_fd, work, err);
 }
 
-static void start_one(struct supervisor *supervisor, const struct claim *claim)
+static void start_one(struct supervisor *supervisor, struct work *work)
 {
-	struct work *work =
-		work_add(supervisor, claim->job.id, claim->number, claim->job.row);
 	struct err err = ERR_INIT;
 	struct spec spec;
 
-	if (make_spec(supervisor, claim, &spec, &err) != 0) {
+	work->phase = WORK_SENT;
+	supervisor->works.claimed--;
+	if (make_spec(supervisor, &work->claim, &spec, &err) != 0) {
 		close_refused(supervisor, work, err.text);
 		return;
 	}
-	switch (hand_over(supervisor, work, &spec, claim, &err)) {
+	switch (hand_over(supervisor, work, &spec, &work->claim, &err)) {
 	case START_STARTED:
 	case START_MAYBE:
 		supervisor->is_trying = false;
@@ -115,8 +118,42 @@ static void start_one(struct supervisor *supervisor, const struct claim *claim)
 	words_free(spec.environment);
 }
 
-void start_claims(struct supervisor *supervisor, const struct claim_list *claims)
+static bool has_free_slot(const struct supervisor *supervisor)
 {
-	for (size_t i = 0; i < claims->count; i++)
-		start_one(supervisor, &claims->item[i]);
+	const struct work_list *works = &supervisor->works;
+	const size_t busy = works->count - works->closing - works->claimed;
+
+	return busy < (size_t)supervisor->config->slots &&
+	       supervisor->ops->capacity(supervisor->executor) > 0;
+}
+
+void start_waiting(struct supervisor *supervisor)
+{
+	struct work_list *works = &supervisor->works;
+
+	for (size_t i = 0; i < works->count && works->claimed > 0; i++) {
+		struct work *work = works->item[i];
+
+		if (work->phase != WORK_CLAIMED)
+			continue;
+		if (supervisor->is_waiting || !has_free_slot(supervisor))
+			return;
+		start_one(supervisor, work);
+		claim_release(&work->claim);
+	}
+}
+
+void start_claims(struct supervisor *supervisor, struct claim_list *claims)
+{
+	for (size_t i = 0; i < claims->count; i++) {
+		struct claim *claim = &claims->item[i];
+		struct work *work = work_add(supervisor, claim->job.id, claim->number,
+					     claim->job.row);
+
+		work->phase = WORK_CLAIMED;
+		work->claimed_us = clock_boot_us();
+		claim_take(claim, &work->claim);
+		supervisor->works.claimed++;
+	}
+	start_waiting(supervisor);
 }

@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define ROUND_WAIT_US 5000
 #define STOP_REQUESTS_AT_ONCE 64
 
 /* --- sources of readiness --- */
@@ -185,6 +186,7 @@ static void work_off(struct supervisor *supervisor)
 {
 	bool has_looked = false;
 
+	supervisor->round_due_us = 0;
 	do {
 		has_looked = supervisor->wants_look;
 		supervisor->wants_look = false;
@@ -324,18 +326,33 @@ static void close_all(struct supervisor *supervisor)
 
 /* --- running and ending --- */
 
+/* With short jobs at hand the slots are filled again at once, and what has ended is
+ * recorded when the hand is empty or ROUND_WAIT_US have passed. */
+static bool can_wait(struct supervisor *supervisor)
+{
+	const int64_t now_us = clock_boot_us();
+
+	if (!round_can_wait(supervisor))
+		return false;
+	if (supervisor->round_due_us == 0)
+		supervisor->round_due_us = now_us + ROUND_WAIT_US;
+	return now_us < supervisor->round_due_us;
+}
+
 static void run(struct supervisor *supervisor)
 {
 	struct epoll_event events[ARRAY_SIZE(SOURCES)];
 
 	work_off(supervisor);
 	while (!supervisor->is_over) {
+		const int timeout_ms = can_wait(supervisor) ? ROUND_WAIT_US / 1000 : -1;
 		const int count = epoll_wait(supervisor->epoll_fd, events,
-					     (int)ARRAY_SIZE(events), -1);
+					     (int)ARRAY_SIZE(events), timeout_ms);
 
 		for (int i = 0; i < count; i++)
 			SOURCES[events[i].data.u64].run(supervisor);
-		if (!supervisor->is_over)
+		start_waiting(supervisor);
+		if (!supervisor->is_over && !can_wait(supervisor))
 			work_off(supervisor);
 	}
 }
@@ -347,6 +364,7 @@ static void retire(struct supervisor *supervisor)
 
 	supervisor->is_over = false;
 	on_executor(supervisor);
+	works_give_back(supervisor, INT64_MAX);
 	(void)round_run(supervisor);
 	if (queue_begin(supervisor->queue, &err) == 0 &&
 	    queue_worker_retire(supervisor->queue, supervisor->epoch, &err) == 0 &&

@@ -15,6 +15,7 @@
 /* --- one attempt in our hands --- */
 
 enum work_phase {
+	WORK_CLAIMED, /* ours, but no slot is free yet */
 	WORK_SENT,    /* handed to a shim, nothing heard yet */
 	WORK_RUNNING, /* its process is known */
 	WORK_CLOSING, /* judged; to be recorded with the next commit */
@@ -26,6 +27,8 @@ struct work {
 	int64_t job_row;
 	uint32_t tag;
 	enum work_phase phase;
+	struct claim claim; /* while WORK_CLAIMED: what starting it needs */
+	int64_t claimed_us; /* CLOCK_BOOTTIME */
 	bool is_same_boot;
 	bool is_looked_at_by_tick; /* nobody will tell us: look once a second */
 
@@ -47,6 +50,7 @@ struct work_list {
 	struct work **item;
 	size_t count, capacity;
 	size_t closing; /* how many of them are */
+	size_t claimed; /* how many of them wait for a slot */
 };
 
 /* --- the worker --- */
@@ -63,6 +67,7 @@ struct supervisor {
 	int64_t epoch;
 	int64_t data_version;
 	int64_t heartbeat_due_us; /* CLOCK_BOOTTIME */
+	int64_t round_due_us;	  /* CLOCK_BOOTTIME; 0: nothing waits to be recorded */
 	struct work_list works;
 
 	bool wants_look;      /* somebody rang, or the database changed */
@@ -70,6 +75,7 @@ struct supervisor {
 	bool is_waiting;      /* something is short: nothing more before the next tick */
 	bool is_short_logged; /* said so already */
 	bool is_trying;	      /* the last start failed so: claim one at a time */
+	bool is_brisk;	      /* the last job was so short that a commit takes as long */
 	bool is_ending;	      /* SIGTERM: claim nothing more */
 	bool is_over;
 	bool is_dirty; /* the write-ahead log holds something of ours */
@@ -106,6 +112,10 @@ void work_event(struct supervisor *supervisor, struct work *work, enum work_even
 /* Judged without a journal: it never got that far. */
 void work_close(struct supervisor *supervisor, struct work *work, enum verdict verdict);
 
+/* Gives back what was claimed ahead before `before_us` (CLOCK_BOOTTIME) and found no
+ * slot: a job that waits must not look as if it ran. */
+void works_give_back(struct supervisor *supervisor, int64_t before_us);
+
 /* For attempts of which nobody tells us, and stops that may have gone unheard. */
 void works_tick(struct supervisor *supervisor);
 
@@ -116,10 +126,18 @@ void works_tick(struct supervisor *supervisor);
  */
 int round_run(struct supervisor *supervisor);
 
+/* Short jobs are being run and more are at hand: a moment later the same commit will
+ * record several. */
+bool round_can_wait(const struct supervisor *supervisor);
+
 /* --- start.c --- */
 
-/* Starts what was claimed. What cannot be started is closed and recorded next. */
-void start_claims(struct supervisor *supervisor, const struct claim_list *claims);
+/* Takes over what was claimed and starts as much of it as there are free slots. What
+ * cannot be started is closed and recorded next. */
+void start_claims(struct supervisor *supervisor, struct claim_list *claims);
+
+/* Starts what was claimed ahead, now that slots may have come free. */
+void start_waiting(struct supervisor *supervisor);
 
 /* --- adopt.c --- */
 

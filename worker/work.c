@@ -4,6 +4,8 @@
 #include "worker/kill_tree.h"
 #include "worker/supervise.h"
 
+/* A job shorter than this ends about as fast as a commit. */
+#define BRISK_US (20 * US_PER_MS)
 #define KILL_REMAINS_US (5 * US_PER_S)
 
 /* --- the list --- */
@@ -18,6 +20,7 @@ struct work *work_add(struct supervisor *supervisor, const char *job_id, int num
 	snprintf(work->name.job_id, sizeof(work->name.job_id), "%s", job_id);
 	work->name.number = number;
 	work->job_row = job_row;
+	work->phase = WORK_SENT;
 	work->is_same_boot = true;
 	attempt_key(job_id, number, key);
 	work->tag = spec_tag(key);
@@ -31,6 +34,7 @@ struct work *work_add(struct supervisor *supervisor, const char *job_id, int num
 
 static void work_free(struct work *work)
 {
+	claim_release(&work->claim);
 	buf_release(&work->content);
 	buf_release(&work->frames);
 	free(work);
@@ -84,6 +88,10 @@ void work_close(struct supervisor *supervisor, struct work *work, enum verdict v
 
 	work->finding.verdict = verdict;
 	work->phase = WORK_CLOSING;
+	if (verdict == VERDICT_IMPORT)
+		supervisor->is_brisk = work->finding.journal.end.ended_at -
+					       work->finding.journal.end.started_at <
+				       BRISK_US;
 	work->is_looked_at_by_tick = false;
 	supervisor->works.closing++;
 	log_event(level, "attempt_over", LOG_TEXT("job", work->name.job_id),
@@ -195,12 +203,39 @@ later:
 	work->is_looked_at_by_tick = true;
 }
 
+/* Nobody has heard of it, so it certainly never ran. */
+static void do_give_back(struct supervisor *supervisor, struct work *work,
+			 const struct report *report)
+{
+	(void)report;
+	supervisor->works.claimed--;
+	work_close(supervisor, work, VERDICT_REVOKE);
+}
+
+void works_give_back(struct supervisor *supervisor, int64_t before_us)
+{
+	for (size_t i = 0; i < supervisor->works.count; i++) {
+		struct work *work = supervisor->works.item[i];
+
+		if (work->phase != WORK_CLAIMED || work->claimed_us > before_us)
+			continue;
+		supervisor->is_brisk = false;
+		do_give_back(supervisor, work, NULL);
+	}
+}
+
 struct reaction {
 	reaction_fn *run;
 };
 
 /* clang-format off */
 static const struct reaction REACTIONS[WORK_PHASES][WORK_EVENTS] = {
+	[WORK_CLAIMED] = {
+		[WORK_STARTED]     = { do_nothing },
+		[WORK_STOPPING]    = { do_nothing },
+		[WORK_LOOK]        = { do_nothing },
+		[WORK_STOP_WANTED] = { do_give_back },
+	},
 	[WORK_SENT] = {
 		[WORK_STARTED]     = { do_note_started },
 		[WORK_STOPPING]    = { do_note_stopping },
@@ -230,6 +265,7 @@ void work_event(struct supervisor *supervisor, struct work *work, enum work_even
 
 void works_tick(struct supervisor *supervisor)
 {
+	works_give_back(supervisor, clock_boot_us() - US_PER_S);
 	for (size_t i = 0; i < supervisor->works.count; i++) {
 		struct work *work = supervisor->works.item[i];
 
