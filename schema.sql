@@ -54,7 +54,11 @@ CREATE TABLE jobs (
     stop_force        INTEGER,            -- 1: without grace
     stop_by           TEXT,               -- principal
     stop_text         TEXT,               -- the asker's words
-    version           INTEGER NOT NULL DEFAULT 1, -- raised by every change; the ETag
+    version           INTEGER NOT NULL DEFAULT 1, run_at /* not before: as asked, later of the next attempt */ INTEGER, expires_at /* no attempt starts at or after it */ INTEGER, deadline_us /* of the whole job with its waits; NULL: none */ INTEGER
+    CHECK (deadline_us > 0), deadline_at /* when that is over */ INTEGER
+    GENERATED ALWAYS AS (submitted_at + deadline_us) VIRTUAL, max_attempts /* counts the first */ INTEGER NOT NULL DEFAULT 1
+    CHECK (max_attempts > 0), retry /* JSON object: which ends are tried again, and when */ TEXT
+    CHECK (retry GLOB '{*}'), -- raised by every change; the ETag
     CHECK (exit_code IS NULL OR signal IS NULL),
     -- no job is over without a time, or before it began; so none is born so either
     CHECK ((finished_at IS NULL) = (state = 'waiting' OR state = 'queued' OR state = 'running')),
@@ -197,11 +201,6 @@ SELECT v.id, v.name, v.owner, v.command, v.reason, v.started_at, a.pid, v.attemp
   LEFT JOIN attempts a ON a.job_id = j.id AND a.number = j.attempt
  WHERE j.state = 'running';
 
-CREATE VIEW v_waiting AS
-SELECT id, state, reason, name, owner, queue, priority, command, submitted_at, job_id
-  FROM v_jobs
- WHERE state IN ('waiting', 'queued');
-
 CREATE VIEW v_failed AS
 SELECT id, state, reason, exit_code, signal, name, owner, command, finished_at, job_id
   FROM v_jobs
@@ -234,3 +233,21 @@ SELECT v.id, o.attempt, o.stored, o.stdout_bytes, o.stderr_bytes, o.dropped_byte
        CAST(o.content AS TEXT) AS text, lower(hex(o.sha256)) AS sha256, o.job_id
   FROM output o
   JOIN v_jobs v ON v.job_id = o.job_id;
+
+CREATE INDEX jobs_due ON jobs (run_at)
+ WHERE run_at IS NOT NULL AND state = 'waiting' AND (reason = 'run_at' OR reason = 'retry');
+
+CREATE INDEX jobs_expiring ON jobs (expires_at)
+ WHERE expires_at IS NOT NULL AND (state = 'waiting' OR state = 'queued');
+
+CREATE INDEX jobs_overdue ON jobs (deadline_at)
+ WHERE deadline_at IS NOT NULL AND (state = 'waiting' OR state = 'queued');
+
+CREATE VIEW v_waiting AS
+SELECT v.id, v.state, v.reason,
+       strftime('%Y-%m-%dT%H:%M:%S', j.run_at / 1000000, 'unixepoch') || printf('.%06dZ', j.run_at % 1000000) AS run_at,
+       strftime('%Y-%m-%dT%H:%M:%S', j.expires_at / 1000000, 'unixepoch') || printf('.%06dZ', j.expires_at % 1000000) AS expires_at,
+       v.attempt, j.max_attempts, v.name, v.owner, v.queue, v.priority, v.command, v.submitted_at, v.job_id
+  FROM v_jobs v
+  JOIN jobs j ON j.id = v.job_id
+ WHERE j.state = 'waiting' OR j.state = 'queued';

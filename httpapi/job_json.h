@@ -16,13 +16,16 @@ struct job_face {
 	int priority, attempt;
 	int64_t timeout_us, kill_grace_us, output_bytes_max;
 	enum output_policy output_policy;
+	const char *retry;
+	int max_attempts;
+	int64_t run_at, expires_at, deadline_us;
 	int64_t submitted_at, started_at, finished_at, version;
 	bool has_exit_code, has_signal;
 	int exit_code, signal;
 	const struct attempt *last; /* NULL: none */
 };
 
-/* `id` NULL (a dry run) shows as null. */
+/* `id` NULL (a dry run) shows as null; it is then submitted now. */
 void job_face_of_submission(struct job_face *ret, const struct submission *submission,
 			    const char *id, int64_t submitted_at);
 

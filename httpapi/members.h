@@ -16,6 +16,7 @@ struct reading {
 	const cJSON *args;
 	const char *content; /* of stdin */
 	bool is_base64;
+	struct retry retry;
 };
 
 struct member {
@@ -39,6 +40,14 @@ bool member_seconds(struct reading *reading, const char *pointer, const cJSON *v
 		    double min, double max, int64_t *ret_us);
 int member_choice(struct reading *reading, const char *pointer, const cJSON *value,
 		  const char *const *words);
+
+/* The first and the last moment that it may start, as RFC 3339; its deadline; its hold;
+ * its retries (member_waiting.c). */
+void member_run_at(struct reading *reading, const char *pointer, const cJSON *value);
+void member_expires_at(struct reading *reading, const char *pointer, const cJSON *value);
+void member_deadline(struct reading *reading, const char *pointer, const cJSON *value);
+void member_hold(struct reading *reading, const char *pointer, const cJSON *value);
+void member_retry(struct reading *reading, const char *pointer, const cJSON *value);
 
 /* Readers for objects of strings. */
 void member_labels(struct reading *reading, const char *pointer, const cJSON *value);

@@ -25,6 +25,7 @@ void intake_release(struct intake *intake)
 	buf_release(&intake->command);
 	buf_release(&intake->environment);
 	buf_release(&intake->labels);
+	buf_release(&intake->retry);
 	free(intake->stdin_bytes);
 	*intake = (struct intake){0};
 }
@@ -251,9 +252,13 @@ static const struct member SUBMISSION[] = {
 	{.name = "timeout_s",         .read = read_timeout},
 	{.name = "kill_grace_s",      .read = read_grace},
 	{.name = "limits",            .read = read_limits},
+	{.name = "run_at",            .read = member_run_at},
+	{.name = "expires_at",        .read = member_expires_at},
+	{.name = "deadline_s",        .read = member_deadline},
+	{.name = "hold",              .read = member_hold},
+	{.name = "retry",             .read = member_retry},
 	{.name = "task"}, {.name = "parameters"}, {.name = "depends_on"}, {.name = "depends_rule"},
-	{.name = "run_at"}, {.name = "expires_at"}, {.name = "hold"}, {.name = "deadline_s"},
-	{.name = "retry"}, {.name = "unique"}, {.name = "callback"}, {.name = "ref"},
+	{.name = "unique"}, {.name = "callback"}, {.name = "ref"},
 };
 /* clang-format on */
 
@@ -281,6 +286,9 @@ int intake_read(struct intake *intake, const struct config *config, const char *
 	members_read(&reading, "#", intake->tree, SUBMISSION, ARRAY_SIZE(SUBMISSION));
 	if (cJSON_IsObject(intake->tree) && !json_get(intake->tree, "command"))
 		problems_add(problems, "#/command", "is required");
+	const struct submission *submission = &intake->submission;
+	if (submission->expires_at != 0 && submission->expires_at <= submission->run_at)
+		problems_add(problems, "#/expires_at", "must be later than run_at");
 	if (problems->total == 0)
 		build_command(&reading);
 	free(reading.program);

@@ -12,7 +12,7 @@
 struct intake {
 	struct submission submission;
 	cJSON *tree;
-	struct buf command, environment, labels;
+	struct buf command, environment, labels, retry;
 	uint8_t *stdin_bytes; /* decoded base64 */
 };
 

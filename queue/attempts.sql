@@ -9,10 +9,11 @@ SELECT id
  ORDER BY priority DESC, id
  LIMIT ?1
 
+-- The code of the attempt before goes: it is not how this one ended.
 -- name: claim_move
 UPDATE jobs
    SET state = 'running', reason = 'starting', attempt = attempt + 1, started_at = NULL,
-       version = version + 1
+       exit_code = NULL, signal = NULL, version = version + 1
  WHERE id = ?1
 
 -- name: attempt_insert

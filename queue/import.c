@@ -154,6 +154,27 @@ static int ended_event(struct queue *queue, int64_t job_row, enum job_state stat
 			    err);
 }
 
+/* Whoever asked for the job's end, even too late to be its reason, wants no other
+ * attempt. 1 there will be one, 0, -1. */
+static int retry_rows(struct queue *queue, int64_t job_row, int number,
+		      const struct attempt_end *end, const struct verdict *verdict,
+		      const struct standing *standing, struct err *err)
+{
+	if (verdict->state != JOB_FAILED || standing->stop_by != NULL)
+		return 0;
+	return job_retry(queue, job_row,
+			 &(const struct retry_end){
+				 .number = number,
+				 .cause = verdict->reason,
+				 .started_at = end->started_at,
+				 .has_exit_code = end->has_exit_code,
+				 .has_signal = end->has_signal,
+				 .exit_code = end->exit_code,
+				 .signal = end->signal,
+			 },
+			 err);
+}
+
 static int import_rows(struct queue *queue, int64_t job_row, int number,
 		       const struct attempt_end *end, const struct standing *standing,
 		       struct err *err)
@@ -166,6 +187,10 @@ static int import_rows(struct queue *queue, int64_t job_row, int number,
 		return -1;
 	if (!standing->is_current)
 		return 0;
+	const int retried =
+		retry_rows(queue, job_row, number, end, &verdict, standing, err);
+	if (retried != 0)
+		return retried < 0 ? -1 : 0;
 	char data[160];
 	ended_data(data, number, end, verdict.reason);
 	if (job_write(queue, job_row, end, &verdict, ended_at, err) < 0)
@@ -255,6 +280,14 @@ static int lost_rows(struct queue *queue, int64_t job_row, int number, const cha
 		return -1;
 	if (!standing->is_current)
 		return 0;
+	int retried = 0;
+	if (standing->stop_by == NULL)
+		retried = job_retry(
+			queue, job_row,
+			&(const struct retry_end){.number = number, .cause = "lost"},
+			err);
+	if (retried != 0)
+		return retried < 0 ? -1 : 0;
 	if (job_close(queue, job_row, JOB_LOST, reason, err) < 0)
 		return -1;
 	return ended_event(queue, job_row, JOB_LOST, NULL, data, err);

@@ -5,8 +5,10 @@
 -- name: job_insert
 INSERT INTO jobs (uuid, owner, name, queue, priority, command, environment, working_directory,
                   labels, stdin_bytes, timeout_us, kill_grace_us, output_bytes_max, output_policy,
-                  traceparent, submitted_at)
-VALUES (?1, ?2, ?3, coalesce(?4, 'default'), ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+                  traceparent, submitted_at, state, reason, run_at, expires_at, deadline_us, retry,
+                  max_attempts)
+VALUES (?1, ?2, ?3, coalesce(?4, 'default'), ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
+        ?17, ?18, ?19, ?20, ?21, ?22, max(?23, 1))
 
 -- name: job_stdin_insert
 INSERT INTO job_stdin (job_id, content) VALUES (?1, ?2)
@@ -40,7 +42,8 @@ DELETE FROM idempotency
 SELECT id, uuid, owner, state, reason, name, queue, priority, command, environment,
        working_directory, labels, timeout_us, kill_grace_us, output_bytes_max, output_policy,
        traceparent, submitted_at, started_at, finished_at, attempt, exit_code, signal,
-       stop_reason, stop_by, stop_text, version
+       stop_reason, stop_by, stop_text, version, run_at, expires_at, deadline_us, retry,
+       max_attempts
   FROM jobs
  WHERE id = ?1
 

@@ -10,6 +10,18 @@ static int64_t or_default(int64_t value, int64_t nothing, int64_t fallback)
 	return value == nothing ? fallback : value;
 }
 
+/* One timer for both: what an attempt may take, and what is left of the whole job. The
+ * shim's runs on a clock that nobody can set, and outlives us. 0: none. */
+static int64_t time_limit_us(const struct config *config, const struct job *job)
+{
+	const int64_t timeout_us = or_default(job->timeout_us, 0, config->timeout_us);
+	const int64_t left_us = job->submitted_at + job->deadline_us - clock_now_us();
+
+	if (job->deadline_us == 0 || (timeout_us > 0 && timeout_us < left_us))
+		return timeout_us;
+	return left_us > 0 ? left_us : 1;
+}
+
 /* The job's own wishes, else the configured ones. Borrows from both. */
 static int make_spec(const struct supervisor *supervisor, const struct claim *claim,
 		     struct spec *ret, struct err *err)
@@ -18,20 +30,19 @@ static int make_spec(const struct supervisor *supervisor, const struct claim *cl
 	const struct job *job = &claim->job;
 	static char nothing[1] = "";
 
-	*ret = (struct spec){
-		.number = claim->number,
-		.timeout_us = or_default(job->timeout_us, 0, config->timeout_us),
-		.kill_grace_us =
-			or_default(job->kill_grace_us, -1, config->kill_grace_us),
-		.output_bytes_max =
-			or_default(job->output_bytes_max, -1, config->output_bytes),
-		.output_fold_bytes = config->output_fold_bytes,
-		.output_policy = job->output_policy,
-		.working_directory = job->working_directory != NULL
-					     ? job->working_directory
-					     : config->working_directory,
-		.cgroup = nothing,
-		.roots = config->exec_roots};
+	*ret = (struct spec){.number = claim->number,
+			     .timeout_us = time_limit_us(config, job),
+			     .kill_grace_us = or_default(job->kill_grace_us, -1,
+							 config->kill_grace_us),
+			     .output_bytes_max = or_default(job->output_bytes_max, -1,
+							    config->output_bytes),
+			     .output_fold_bytes = config->output_fold_bytes,
+			     .output_policy = job->output_policy,
+			     .working_directory = job->working_directory != NULL
+							  ? job->working_directory
+							  : config->working_directory,
+			     .cgroup = nothing,
+			     .roots = config->exec_roots};
 	snprintf(ret->job_id, sizeof(ret->job_id), "%s", job->id);
 	if (argv_of(job->command, &ret->argv, err) != 0)
 		return -1;
