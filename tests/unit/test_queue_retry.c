@@ -374,7 +374,7 @@ static void test_a_rule_that_cannot_be_read_is_none(void **state)
 	struct err err = ERR_INIT;
 	assert_done(
 		retry_parse(
-			"{\"delay_s\":-5,\"factor\":1e300,\"jitter\":7,\"on\":[\"x\"]}",
+			"{\"delay_s\":-5,\"factor\":1000000,\"jitter\":7,\"on\":[\"x\"]}",
 			&rule, &err),
 		&err);
 	assert_int_equal(rule.delay_us, 0);
