@@ -90,6 +90,30 @@ def test_a_time_changed_by_hand_is_noticed(reeve):
     assert reeve.wait(job)["state"] == "succeeded"
 
 
+def wall_timers(pid):
+    """What /proc says of a process's timers on the wall clock: (settime flags, seconds left)."""
+    found = []
+    for name in os.listdir(f"/proc/{pid}/fdinfo"):
+        facts = dict(line.split(":", 1) for line in harness.proc_read(pid, f"fdinfo/{name}").decode().splitlines()
+                     if ":" in line)
+        if facts.get("clockid", "").strip() == "0":
+            left = facts["it_value"].strip(" ()").split(",")[0]
+            found.append((int(facts["settime flags"], 8), int(left)))
+    return found
+
+
+def test_the_worker_sleeps_until_then_and_notices_a_clock_that_is_set(reeve):
+    """Asked of the kernel: setting the clock of the machine that runs the tests is no test."""
+    absolute_and_cancelled_on_set = 1 | 2
+    reeve.start()
+    job = reeve.submit("/bin/true", run_at=soon(3600))
+    harness.wait_until(lambda: any(left > 3000 for _, left in wall_timers(reeve.worker.pid)), "the timer")
+    ((flags, left),) = wall_timers(reeve.worker.pid)
+    assert flags == absolute_and_cancelled_on_set and 3000 < left <= 3600
+    change(reeve, job, "hold")
+    harness.wait_until(lambda: wall_timers(reeve.worker.pid)[0][1] == 0, "the timer to be let go")
+
+
 def test_many_become_due_at_once(reeve):
     """More than fit into one transaction of the worker."""
     bench = Workbench(reeve, slots=2)
