@@ -134,6 +134,11 @@ struct submission {
 	enum output_policy output_policy;
 	const char *idempotency_key; /* NULL: none */
 	uint8_t body_hash[DIGEST_BYTES];
+	const char *task;	     /* NULL: a command of its own; else with it: */
+	const char *task_definition; /* JSON; kept once for all jobs with this hash */
+	uint8_t task_hash[DIGEST_BYTES];
+	const char *parameters;		/* JSON object */
+	const char *success_exit_codes; /* JSON array of integers; NULL: [0] */
 };
 
 struct submitted {
@@ -169,6 +174,7 @@ struct job {
 	int64_t row; /* inside id */
 	char *owner, *reason, *name, *queue, *command, *environment, *working_directory;
 	char *labels, *stop_by, *stop_text, *traceparent;
+	char *task, *parameters; /* NULL: a command of its own */
 	enum job_state state;
 	enum stop_reason stop_reason;
 	int priority;
@@ -364,6 +370,7 @@ struct claim {
 	int number;
 	void *stdin_data; /* heap, or NULL: /dev/null */
 	size_t stdin_bytes;
+	char *task_definition; /* heap: what the job was accepted with; NULL: no task */
 };
 struct claim_list {
 	struct claim *item;
@@ -409,7 +416,8 @@ struct attempt_end {
 
 /* [write] Records the end: attempt, job, output, event, in one go. Importing twice
  * changes nothing (returns 0 the second time, 1 the first). The job's state follows from
- * the first recorded stop reason, else the exit code or signal, else start_failed. */
+ * the first recorded stop reason, else the exit code (succeeded when it is one of the
+ * job's success_exit_codes) or signal, else start_failed. */
 int queue_attempt_import(struct queue *queue, int64_t job_row, int number,
 			 const struct attempt_end *end, struct err *err);
 

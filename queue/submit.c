@@ -55,6 +55,10 @@ static int job_insert(struct queue *queue, const struct submission *s,
 		as_text(is_stop ? "stop" : NULL),
 		as_text(s->traceparent),
 		as_int(now),
+		as_text(s->task),
+		as_blob(s->task != NULL ? s->task_hash : NULL, DIGEST_BYTES),
+		as_text(s->parameters),
+		as_text(s->success_exit_codes),
 	};
 	return db_run(queue, STATEMENT_JOB_INSERT, binds, ARRAY_SIZE(binds), err);
 }
@@ -66,6 +70,12 @@ static int companions_insert(struct queue *queue, const struct submission *s, in
 	if (s->stdin_data != NULL &&
 	    db_run(queue, STATEMENT_JOB_STDIN_INSERT,
 		   BINDS(as_int(row), as_blob(s->stdin_data, s->stdin_bytes)), err) < 0)
+		return -1;
+	if (s->task != NULL &&
+	    db_run(queue, STATEMENT_TASK_DEFINITION_KEEP,
+		   BINDS(as_blob(s->task_hash, DIGEST_BYTES), as_text(s->task),
+			 as_text(s->task_definition), as_int(now)),
+		   err) < 0)
 		return -1;
 	if (s->idempotency_key != NULL &&
 	    db_run(queue, STATEMENT_IDEMPOTENCY_INSERT,
