@@ -107,6 +107,7 @@ int cmd_events(struct cli *cli, struct err *err);
 int cmd_logs(struct cli *cli, struct err *err);
 int cmd_stop(struct cli *cli, struct err *err);
 int cmd_wait(struct cli *cli, struct err *err);
+int cmd_tasks(struct cli *cli, struct err *err);
 int cmd_whoami(struct cli *cli, struct err *err);
 int cmd_api(struct cli *cli, struct err *err);
 int cmd_check(struct cli *cli, struct err *err);

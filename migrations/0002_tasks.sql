@@ -16,11 +16,15 @@ BEGIN
     SELECT RAISE(ABORT, 'a task definition is what its jobs were accepted with');
 END;
 
--- The task's name; NULL: the job was given a command of its own.
-ALTER TABLE jobs ADD COLUMN task TEXT /* name of the task it was submitted as; NULL: a command */;
-ALTER TABLE jobs ADD COLUMN task_hash BLOB REFERENCES task_definitions (hash) DEFERRABLE INITIALLY DEFERRED /* its definition */;
-ALTER TABLE jobs ADD COLUMN parameters TEXT CHECK (parameters GLOB '{*}') /* what the task was given, with defaults; JSON object */;
-ALTER TABLE jobs ADD COLUMN success_exit_codes TEXT CHECK (success_exit_codes GLOB '[[]*]') /* JSON array; NULL: only 0 */;
+-- The comments end on a line of their own so that `.schema` stays readable.
+ALTER TABLE jobs ADD COLUMN task TEXT /* name of the task it was submitted as; NULL: a command
+    */;
+ALTER TABLE jobs ADD COLUMN task_hash BLOB REFERENCES task_definitions (hash) /* the definition it was accepted with
+    */;
+ALTER TABLE jobs ADD COLUMN parameters TEXT CHECK (parameters GLOB '{*}') /* of the task, with defaults; JSON object
+    */;
+ALTER TABLE jobs ADD COLUMN success_exit_codes TEXT CHECK (success_exit_codes GLOB '[[]*]') /* JSON array; NULL: only 0
+    */;
 
 -- The views again, now with the task.
 DROP VIEW v_running;

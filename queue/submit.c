@@ -63,6 +63,19 @@ static int job_insert(struct queue *queue, const struct submission *s,
 	return db_run(queue, STATEMENT_JOB_INSERT, binds, ARRAY_SIZE(binds), err);
 }
 
+/* Before the job, whose row refers to it. A definition whose job is then refused stays:
+ * it is true all the same. */
+static int definition_keep(struct queue *queue, const struct submission *s, int64_t now,
+			   struct err *err)
+{
+	if (s->task == NULL)
+		return 0;
+	return db_run(queue, STATEMENT_TASK_DEFINITION_KEEP,
+		      BINDS(as_blob(s->task_hash, DIGEST_BYTES), as_text(s->task),
+			    as_text(s->task_definition), as_int(now)),
+		      err);
+}
+
 /* What goes with the job row. Nothing here can be refused any more. */
 static int companions_insert(struct queue *queue, const struct submission *s, int64_t row,
 			     int64_t now, struct err *err)
@@ -70,12 +83,6 @@ static int companions_insert(struct queue *queue, const struct submission *s, in
 	if (s->stdin_data != NULL &&
 	    db_run(queue, STATEMENT_JOB_STDIN_INSERT,
 		   BINDS(as_int(row), as_blob(s->stdin_data, s->stdin_bytes)), err) < 0)
-		return -1;
-	if (s->task != NULL &&
-	    db_run(queue, STATEMENT_TASK_DEFINITION_KEEP,
-		   BINDS(as_blob(s->task_hash, DIGEST_BYTES), as_text(s->task),
-			 as_text(s->task_definition), as_int(now)),
-		   err) < 0)
 		return -1;
 	if (s->idempotency_key != NULL &&
 	    db_run(queue, STATEMENT_IDEMPOTENCY_INSERT,
@@ -108,7 +115,8 @@ int queue_submit(struct queue *queue, const struct submission *submission,
 	uint8_t uuid[DB_UUID_BYTES];
 	const int64_t now = clock_now_us();
 	id_make(queue, uuid);
-	if (job_insert(queue, submission, uuid, now, err) < 0)
+	if (definition_keep(queue, submission, now, err) < 0 ||
+	    job_insert(queue, submission, uuid, now, err) < 0)
 		return -1;
 	const int64_t row = sqlite3_last_insert_rowid(queue->db);
 	if (companions_insert(queue, submission, row, now, err) != 0)
