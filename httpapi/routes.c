@@ -29,7 +29,7 @@ static const struct route ROUTES[] = {
 	{.method = "GET", .path = "/v1/tasks", .role = ROLE_READONLY,
 	 .handle = handle_task_list,
 	 .help = "the tasks that can be submitted"},
-	{.method = "GET", .path = "/v1/tasks/{name}", .role = ROLE_READONLY,
+	{.method = "GET", .path = "/v1/tasks/{task}", .role = ROLE_READONLY,
 	 .handle = handle_task_get,
 	 .help = "one task, with all that a form needs to know"},
 	{.method = "GET", .path = "/v1/whoami", .role = ROLE_READONLY,

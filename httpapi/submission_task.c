@@ -19,6 +19,7 @@ static void complain_unknown(struct reading *reading, const char *name)
 void task_choose(struct reading *reading, const cJSON *tree)
 {
 	const cJSON *name = json_get(tree, "task");
+	const cJSON *parameters = json_get(tree, "parameters");
 	const bool has_command = json_get(tree, "command") != NULL;
 	if (cJSON_IsString(name))
 		reading->task = tasks_find(reading->tasks, name->valuestring);
@@ -35,9 +36,11 @@ void task_choose(struct reading *reading, const cJSON *tree)
 	if (name && json_get(tree, "args"))
 		problems_add(reading->problems, "#/args",
 			     "a task has arguments of its own: give parameters");
-	if (!name && json_get(tree, "parameters"))
+	if (parameters && !name)
 		problems_add(reading->problems, "#/parameters",
 			     "only a task has parameters");
+	else if (parameters && !reading->task && !cJSON_IsObject(parameters))
+		problems_add(reading->problems, "#/parameters", "must be an object");
 }
 
 /* The configured program may have been uninstalled; then it is the task that is wrong. */

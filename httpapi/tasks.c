@@ -1,4 +1,4 @@
-/* tasks.c - GET /v1/tasks and GET /v1/tasks/{name}: what can be submitted by name. */
+/* tasks.c - GET /v1/tasks and GET /v1/tasks/{task}: what can be submitted by name. */
 #include "httpapi/answer.h"
 #include "httpapi/handlers.h"
 
