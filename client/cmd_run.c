@@ -140,7 +140,8 @@ static int check_what(const struct args *args, struct err *err)
 			       "give a task or a command, not both: --task %s and %s",
 			       args_text(args, "task"), args->word[0]);
 	if (!is_task && args->words == 0)
-		return err_set(err, ERR_INVALID, "run wants a command, or --task");
+		return err_set(err, ERR_INVALID,
+			       "too few arguments: run wants a command, or --task");
 	if (!is_task && args_has(args, "parameter"))
 		return err_set(err, ERR_INVALID, "--parameter belongs to a --task");
 	return 0;

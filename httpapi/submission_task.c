@@ -2,8 +2,6 @@
  *
  * A task's limits bound what a request may ask for, its environment and directory are
  * what it runs with; the request fills in the parameters. */
-#include <unistd.h>
-
 #include "httpapi/members.h"
 
 static void complain_unknown(struct reading *reading, const char *name)
@@ -16,30 +14,44 @@ static void complain_unknown(struct reading *reading, const char *name)
 		problems_add(reading->problems, "#/task", "there is no such task");
 }
 
+/* Members that do not go together with a task, and those that need one. */
+static const struct {
+	const char *member;
+	bool has_task;
+	const char *words;
+} CONFLICTS[] = {
+	{"command", true, "give a task or a command, not both"},
+	{"args", true, "a task has arguments of its own: give parameters"},
+	{"parameters", false, "only a task has parameters"},
+};
+
+static void check_company(struct reading *reading, const cJSON *tree, bool has_task)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(CONFLICTS); i++)
+		if (CONFLICTS[i].has_task == has_task &&
+		    json_get(tree, CONFLICTS[i].member))
+			problems_add_member(reading->problems, "#", CONFLICTS[i].member,
+					    "%s", CONFLICTS[i].words);
+	if (!has_task && !json_get(tree, "command"))
+		problems_add(reading->problems, "#/command",
+			     "is required, unless there is a task");
+}
+
 void task_choose(struct reading *reading, const cJSON *tree)
 {
 	const cJSON *name = json_get(tree, "task");
 	const cJSON *parameters = json_get(tree, "parameters");
-	const bool has_command = json_get(tree, "command") != NULL;
+	check_company(reading, tree, name != NULL);
 	if (cJSON_IsString(name))
 		reading->task = tasks_find(reading->tasks, name->valuestring);
-	if (name && !cJSON_IsString(name))
-		problems_add(reading->problems, "#/task", "must be a string");
-	else if (name && !reading->task)
+	if (!name || reading->task)
+		return;
+	if (cJSON_IsString(name))
 		complain_unknown(reading, name->valuestring);
-	if (name && has_command)
-		problems_add(reading->problems, "#/command",
-			     "give a task or a command, not both");
-	if (!name && !has_command)
-		problems_add(reading->problems, "#/command",
-			     "is required, unless there is a task");
-	if (name && json_get(tree, "args"))
-		problems_add(reading->problems, "#/args",
-			     "a task has arguments of its own: give parameters");
-	if (parameters && !name)
-		problems_add(reading->problems, "#/parameters",
-			     "only a task has parameters");
-	else if (parameters && !reading->task && !cJSON_IsObject(parameters))
+	else
+		problems_add(reading->problems, "#/task", "must be a string");
+	/* Without the task nothing more can be said of them. */
+	if (parameters && !cJSON_IsObject(parameters))
 		problems_add(reading->problems, "#/parameters", "must be an object");
 }
 

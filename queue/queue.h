@@ -150,7 +150,8 @@ struct submitted {
 
 /* [write] Stores one job as queued, with its event. With an idempotency key of this owner
  * that was used before: the same body_hash gives that job, another one ERR_INVALID.
- * ERR_INVALID also for what the table refuses. */
+ * ERR_INVALID also for what the table refuses (the definition of its task may be kept all
+ * the same). */
 int queue_submit(struct queue *queue, const struct submission *submission,
 		 struct submitted *ret, struct err *err);
 

@@ -6,7 +6,6 @@
 #include "tasks/definition.h"
 
 #define FILE_BYTES_MAX (1024 * 1024)
-#define TASKS_MAX 10000
 
 /* Takes the task over, unless its name is there already. */
 static void add(struct tasks *tasks, struct task_reader *reader, const char *path,
@@ -124,8 +123,7 @@ static void load_dir(struct tasks *tasks, struct task_reader *reader, const char
 	for (int i = 0; i < count; i++) {
 		AUTO_FREE char *path = file_join(dir, entry[i]->d_name);
 
-		if (tasks->count < TASKS_MAX)
-			load_file(tasks, reader, path);
+		load_file(tasks, reader, path);
 		free(entry[i]);
 	}
 	free(entry);

@@ -146,11 +146,10 @@ static bool integer_of(const cJSON *json, int64_t *ret)
 
 	if (text)
 		return !text_parse_int(text, -JSON_INTEGER_MAX, JSON_INTEGER_MAX, ret);
-	if (!(fabs(number) <= (double)JSON_INTEGER_MAX) ||
-	    fabs(trunc(number) - number) > 0)
+	if (!(fabs(number) <= (double)JSON_INTEGER_MAX))
 		return false;
 	*ret = (int64_t)number;
-	return true;
+	return (double)*ret == number;
 }
 
 static int check_integer(const struct parameter *parameter, const cJSON *json,
