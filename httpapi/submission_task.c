@@ -41,13 +41,13 @@ void task_choose(struct reading *reading, const cJSON *tree)
 {
 	const cJSON *name = json_get(tree, "task");
 	const cJSON *parameters = json_get(tree, "parameters");
+	const char *text = cJSON_GetStringValue(name);
 	check_company(reading, tree, name != NULL);
-	if (cJSON_IsString(name))
-		reading->task = tasks_find(reading->tasks, name->valuestring);
+	reading->task = tasks_find(reading->tasks, text);
 	if (!name || reading->task)
 		return;
-	if (cJSON_IsString(name))
-		complain_unknown(reading, name->valuestring);
+	if (text)
+		complain_unknown(reading, text);
 	else
 		problems_add(reading->problems, "#/task", "must be a string");
 	/* Without the task nothing more can be said of them. */

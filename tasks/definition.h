@@ -155,6 +155,6 @@ void words_release(struct words *words);
 void task_read(struct task_reader *reader, const char *path, const cJSON *object,
 	       struct task *ret);
 void parameters_read(struct task_reader *reader, const char *path, const cJSON *array,
-		     void *task);
+		     void *target);
 
 #endif
