@@ -173,18 +173,44 @@ static int put_waiting(struct json_writer *json, const struct args *args, struct
 	return 0;
 }
 
+/* A task with its parameters, or a command with its arguments. */
+static void put_what(struct json_writer *json, const struct args *args)
+{
+	if (args_has(args, "task")) {
+		json_put_text(json, "task", args_text(args, "task"));
+		put_pairs(json, "parameters", args, "parameter");
+		return;
+	}
+	json_put_text(json, "command", args->word[0]);
+	json_open(json, "args", '[');
+	for (size_t i = 1; i < args->words; i++)
+		json_put_text(json, NULL, args->word[i]);
+	json_close(json, ']');
+}
+
+static int check_what(const struct args *args, struct err *err)
+{
+	const bool is_task = args_has(args, "task");
+	if (is_task && args->words > 0)
+		return err_set(err, ERR_INVALID,
+			       "give a task or a command, not both: --task %s and %s",
+			       args_text(args, "task"), args->word[0]);
+	if (!is_task && args->words == 0)
+		return err_set(err, ERR_INVALID,
+			       "too few arguments: run wants a command, or --task");
+	if (!is_task && args_has(args, "parameter"))
+		return err_set(err, ERR_INVALID, "--parameter belongs to a --task");
+	return 0;
+}
+
 static int write_body(const struct args *args, struct buf *body, struct err *err)
 {
 	struct json_writer json;
-	if (check_utf8(args, err) < 0)
+	if (check_what(args, err) < 0 || check_utf8(args, err) < 0)
 		return -1;
 	json_writer_init(&json, body);
 	json_open(&json, NULL, '{');
-	json_put_text(&json, "command", args->word[0]);
-	json_open(&json, "args", '[');
-	for (size_t i = 1; i < args->words; i++)
-		json_put_text(&json, NULL, args->word[i]);
-	json_close(&json, ']');
+	put_what(&json, args);
 	if (args_has(args, "name"))
 		json_put_text(&json, "name", args_text(args, "name"));
 	if (args_has(args, "priority"))

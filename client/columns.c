@@ -44,6 +44,8 @@ static const struct column JOB_ROWS[] = {
 	{"error",       "error",                COLUMN_TEXT,  IN_RECORD},
 	{"stopped_by",  "stop.by",              COLUMN_TEXT,  IN_RECORD},
 	{"stop_text",   "stop.text",            COLUMN_TEXT,  IN_RECORD},
+	{"task",        "task",                 COLUMN_TEXT,  IN_WIDE | IN_RECORD},
+	{"parameters",  "parameters",           COLUMN_JSON,  IN_RECORD},
 	{"name",        "name",                 COLUMN_TEXT,  IN_ALL},
 	{"command",     "command",              COLUMN_ARGV,  IN_ALL},
 };

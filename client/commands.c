@@ -50,6 +50,9 @@ static const struct option_row RUN_ROWS[] = {
 	 "print the output as it comes, then as --wait", .kind = OPTION_FLAG},
 	{"raw", 0, NULL, NULL,
 	 "with --follow: control characters go to the terminal as they are", .kind = OPTION_FLAG},
+	{"task", 0, NULL, "TASK", "submit this task instead of a command", .kind = OPTION_TEXT},
+	{"parameter", 'p', NULL, "NAME=VALUE",
+	 "a parameter of the task; may be repeated", .kind = OPTION_PAIR},
 	{"name", 'n', NULL, "TEXT", "a name for people", .kind = OPTION_TEXT},
 	{"label", 'l', NULL, "NAME=VALUE", "a label; may be repeated", .kind = OPTION_PAIR},
 	{"env", 'e', NULL, "NAME=VALUE",
@@ -57,7 +60,7 @@ static const struct option_row RUN_ROWS[] = {
 	{"cwd", 'C', NULL, "DIR", "the job's working directory", .kind = OPTION_TEXT},
 	{"timeout", 't', NULL, "TIME", "stop the job after this long", .kind = OPTION_DURATION},
 	{"timeout-s", 0, "timeout", "SECONDS", "the same", .kind = OPTION_DURATION},
-	{"priority", 'p', NULL, "N", "-100 to 100; higher starts first", INT_OPTION(-100, 100)},
+	{"priority", 0, NULL, "N", "-100 to 100; higher starts first", INT_OPTION(-100, 100)},
 	{"at", 0, NULL, "TIME",
 	 "start it not before: 2026-11-21T06:00:00Z, or +10m from now", .kind = OPTION_TEXT},
 	{"expires", 0, NULL, "TIME",
@@ -138,13 +141,14 @@ static const struct option_row DB_LOGS_ROWS[] = {
 	"disturbed. Without --db or --state-dir the configuration says where it is.\n"
 
 static const struct command COMMAND_ROWS[] = {
-	{.name = "run", .synopsis = "[options] [--] COMMAND ARG...",
+	{.name = "run", .synopsis = "[options] [--] COMMAND ARG... | --task TASK [-p NAME=VALUE...]",
 	 .summary = "Submit a job; prints its id",
 	 .examples = EXAMPLES(
 		 "reeve run -- ffmpeg -i a.mp4 -vframes 1 a.png\tprints the job's id",
 		 "reeve run --wait make -C /srv/site\tends with the job's exit code",
 		 "reeve run --follow --timeout 10m -- backup.sh\tshows its output meanwhile",
 		 "reeve run --stdin data.csv -- sort -u\tgives it a file as standard input",
+		 "reeve run --task createthumb -p id=58271\ta task of the service's configuration",
 		 "reeve run --at 2026-11-21T06:00:00+01:00 -- report\tstarts it then",
 		 "reeve run --retries 3 --retry-delay 30s -- fetch\ttries again after 30s, 60s, 120s"),
 	 .notes = "COMMAND is the path of a program below one of the service's exec_roots, absolute or\n"
@@ -154,7 +158,7 @@ static const struct command COMMAND_ROWS[] = {
 		  "The request is repeated when its outcome is unknown (lost connection, 5xx), always with\n"
 		  "the same idempotency key, so that it never makes two jobs. Ctrl-C while waiting or\n"
 		  "following detaches; the job goes on.\n",
-	 .options = ROWS(RUN_ROWS), .words_min = 1, .words_max = -1, .stops_at_word = true,
+	 .options = ROWS(RUN_ROWS), .words_max = -1, .stops_at_word = true,
 	 .run = cmd_run},
 	{.name = "ls", .synopsis = "[FILTER...]", .summary = "List jobs, newest first",
 	 .examples = EXAMPLES("reeve ls\tthe newest 50",
@@ -219,6 +223,13 @@ static const struct command COMMAND_ROWS[] = {
 		  "code but 0 gives 1.\n",
 	 .options = ROWS(WAIT_ROWS), .words_min = 1, .words_max = -1, .takes_ids = true,
 	 .run = cmd_wait},
+	{.name = "tasks", .synopsis = "[NAME]", .summary = "The tasks that can be run",
+	 .examples = EXAMPLES("reeve tasks\twhat there is",
+			      "reeve tasks createthumb\tits parameters and their rules",
+			      "reeve tasks -o json createthumb\tall that a form needs"),
+	 .notes = "A task is a command that the service's configuration names, with parameters that are\n"
+		  "checked: docs/tasks.md. Run one with `reeve run --task NAME -p PARAMETER=VALUE`.\n",
+	 .options = NO_OPTIONS, .words_max = 1, .run = cmd_tasks},
 	{.name = "whoami", .synopsis = "", .summary = "Who we are to the service",
 	 .examples = EXAMPLES("reeve whoami"), .options = NO_OPTIONS, .run = cmd_whoami},
 	{.name = "api", .synopsis = "METHOD PATH [BODY]", .summary = "A request of your own",

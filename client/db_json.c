@@ -48,6 +48,8 @@ static void put_job(struct json_writer *json, const struct job *job)
 	json_put_text(json, "state", job_state_word(job->state));
 	json_put_text(json, "reason", job->reason);
 	json_put_text(json, "name", job->name);
+	json_put_text(json, "task", job->task);
+	put_raw(json, "parameters", job->parameters);
 	put_raw(json, "command", job->command);
 	json_put_text(json, "queue", job->queue);
 	json_put_int(json, "priority", job->priority);

@@ -18,6 +18,8 @@ void job_face_of_submission(struct job_face *ret, const struct submission *submi
 		.command = submission->command,
 		.working_directory = submission->working_directory,
 		.labels = submission->labels,
+		.task = submission->task,
+		.parameters = submission->parameters,
 		.state = state,
 		.priority = submission->priority,
 		.run_at = submission->run_at,
@@ -48,6 +50,8 @@ static void face_of_row(struct job_face *ret, const struct config *config,
 		.working_directory = job->working_directory ? job->working_directory
 							    : config->working_directory,
 		.labels = job->labels,
+		.task = job->task,
+		.parameters = job->parameters,
 		.state = job->state,
 		.priority = job->priority,
 		.attempt = job->attempt,
@@ -179,6 +183,8 @@ void job_put(struct json_writer *json, const char *key, const struct job_face *f
 	json_put_text(json, "state", job_state_word(face->state));
 	json_put_text(json, "reason", face->reason);
 	json_put_text(json, "name", face->name);
+	json_put_text(json, "task", face->task);
+	json_put_raw(json, "parameters", face->parameters ? face->parameters : "null");
 	json_put_raw(json, "command", face->command);
 	json_put_text(json, "queue", face->queue);
 	json_put_int(json, "priority", face->priority);

@@ -12,6 +12,7 @@
 struct job_face {
 	const char *id, *owner, *reason, *name, *queue, *command, *working_directory;
 	const char *labels;
+	const char *task, *parameters; /* NULL: a command of its own */
 	enum job_state state;
 	int priority, attempt;
 	int64_t timeout_us, kill_grace_us, output_bytes_max;

@@ -30,7 +30,7 @@ CREATE VIEW v_waiting AS
 SELECT v.id, v.state, v.reason,
        strftime('%Y-%m-%dT%H:%M:%S', j.run_at / 1000000, 'unixepoch') || printf('.%06dZ', j.run_at % 1000000) AS run_at,
        strftime('%Y-%m-%dT%H:%M:%S', j.expires_at / 1000000, 'unixepoch') || printf('.%06dZ', j.expires_at % 1000000) AS expires_at,
-       v.attempt, j.max_attempts, v.name, v.owner, v.queue, v.priority, v.command, v.submitted_at, v.job_id
+       v.attempt, j.max_attempts, v.name, v.task, v.owner, v.queue, v.priority, v.command, v.submitted_at, v.job_id
   FROM v_jobs v
   JOIN jobs j ON j.id = v.job_id
  WHERE j.state = 'waiting' OR j.state = 'queued';

@@ -10,8 +10,15 @@ struct standing {
 	bool has_ended;	 /* the attempt */
 	bool is_current; /* the job runs, and it is this attempt it waits for */
 	enum stop_reason stop_reason;
-	char *stop_by; /* heap */
+	char *stop_by;	     /* heap */
+	char *success_codes; /* heap; NULL: [0] */
 };
+
+static void standing_release(struct standing *standing)
+{
+	free(standing->stop_by);
+	free(standing->success_codes);
+}
 
 static int standing_load(struct queue *queue, int64_t job_row, int number,
 			 struct standing *ret, struct err *err)
@@ -28,6 +35,7 @@ static int standing_load(struct queue *queue, int64_t job_row, int number,
 		ret->stop_reason =
 			stop_reason_parse((const char *)sqlite3_column_text(stmt, 2));
 		ret->stop_by = column_text(stmt, 3);
+		ret->success_codes = column_text(stmt, 4);
 	}
 	db_end(stmt);
 	if (found == 0)
@@ -50,17 +58,34 @@ static const struct verdict STOP_VERDICTS[] = {
 	[STOP_OUTPUT_LIMIT] = {JOB_FAILED, "output_limit", "output_limit"},
 };
 
-/* The first recorded reason to stop wins over how the process then ended. */
-static struct verdict judge(const struct attempt_end *end, enum stop_reason recorded)
+/* Is this exit code one of the job's list? */
+static bool is_success(const char *codes, int exit_code)
 {
-	const enum stop_reason stop = recorded != STOP_NONE ? recorded : end->stop_reason;
+	cJSON *list = NULL;
+	bool is_found = false;
+	if (codes == NULL)
+		return exit_code == 0;
+	if (json_parse(codes, strlen(codes), NULL, &list, NULL) == 0)
+		for (const cJSON *code = list->child; code != NULL; code = code->next)
+			is_found = is_found || code->valueint == exit_code;
+	cJSON_Delete(list);
+	return is_found;
+}
+
+/* The first recorded reason to stop wins over how the process then ended. */
+static struct verdict judge(const struct attempt_end *end,
+			    const struct standing *standing)
+{
+	const enum stop_reason stop = standing->stop_reason != STOP_NONE
+					      ? standing->stop_reason
+					      : end->stop_reason;
 	if (stop != STOP_NONE && (size_t)stop < ARRAY_SIZE(STOP_VERDICTS))
 		return STOP_VERDICTS[stop];
 	if (end->has_signal)
 		return (struct verdict){JOB_FAILED, "signal", "signal"};
 	if (!end->has_exit_code)
 		return (struct verdict){JOB_FAILED, "start_failed", "start_failed"};
-	if (end->exit_code != 0)
+	if (!is_success(standing->success_codes, end->exit_code))
 		return (struct verdict){JOB_FAILED, "exit", "exit"};
 	return (struct verdict){JOB_SUCCEEDED, NULL, "exit"};
 }
@@ -179,7 +204,7 @@ static int import_rows(struct queue *queue, int64_t job_row, int number,
 		       const struct attempt_end *end, const struct standing *standing,
 		       struct err *err)
 {
-	const struct verdict verdict = judge(end, standing->stop_reason);
+	const struct verdict verdict = judge(end, standing);
 	const int64_t ended_at = end->ended_at > 0 ? end->ended_at : clock_now_us();
 	if (attempt_write(queue, job_row, number, end, verdict.outcome, ended_at, err) <
 		    0 ||
@@ -211,7 +236,7 @@ int queue_attempt_import(struct queue *queue, int64_t job_row, int number,
 		result = import_rows(queue, job_row, number, end, &standing, err) == 0
 				 ? 1
 				 : db_fail_late(err);
-	free(standing.stop_by);
+	standing_release(&standing);
 	return result;
 }
 
@@ -267,7 +292,7 @@ int queue_attempt_revoke(struct queue *queue, int64_t job_row, int number,
 	if (!standing.has_ended &&
 	    revoke_rows(queue, job_row, number, &standing, err) != 0)
 		result = db_fail_late(err);
-	free(standing.stop_by);
+	standing_release(&standing);
 	return result;
 }
 
@@ -303,7 +328,7 @@ int queue_attempt_lost(struct queue *queue, int64_t job_row, int number,
 	if (!standing.has_ended &&
 	    lost_rows(queue, job_row, number, reason, &standing, err) != 0)
 		result = db_fail_late(err);
-	free(standing.stop_by);
+	standing_release(&standing);
 	return result;
 }
 

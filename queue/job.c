@@ -38,6 +38,8 @@ static const struct field JOB_FIELDS[] = {
 	{FIELD_TEXT,   AT(stop_by)},
 	{FIELD_TEXT,   AT(stop_text)},
 	{FIELD_INT64,  AT(version)},
+	{FIELD_TEXT,   AT(task)},
+	{FIELD_TEXT,   AT(parameters)},
 	{FIELD_INT64,  AT(run_at)},
 	{FIELD_INT64,  AT(expires_at)},
 	{FIELD_INT64,  AT(deadline_us)},

@@ -141,6 +141,11 @@ struct submission {
 	bool is_held;	     /* waits for a release */
 	const char *idempotency_key; /* NULL: none */
 	uint8_t body_hash[DIGEST_BYTES];
+	const char *task;	     /* NULL: a command of its own; else with it: */
+	const char *task_definition; /* JSON; kept once for all jobs with this hash */
+	uint8_t task_hash[DIGEST_BYTES];
+	const char *parameters;		/* JSON object */
+	const char *success_exit_codes; /* JSON array of integers; NULL: [0] */
 };
 
 struct submitted {
@@ -156,7 +161,8 @@ enum job_state submission_state(const struct submission *submission, int64_t now
 
 /* [write] Stores one job as queued or waiting, with its event. With an idempotency key of
  * this owner that was used before: the same body_hash gives that job, another one
- * ERR_INVALID. ERR_INVALID also for what the table refuses. */
+ * ERR_INVALID. ERR_INVALID also for what the table refuses (the definition of its task
+ * may be kept all the same). */
 int queue_submit(struct queue *queue, const struct submission *submission,
 		 struct submitted *ret, struct err *err);
 
@@ -180,6 +186,7 @@ struct job {
 	int64_t row; /* inside id */
 	char *owner, *reason, *name, *queue, *command, *environment, *working_directory;
 	char *labels, *stop_by, *stop_text, *traceparent;
+	char *task, *parameters; /* NULL: a command of its own */
 	enum job_state state;
 	enum stop_reason stop_reason;
 	int priority;
@@ -396,6 +403,7 @@ struct claim {
 	int number;
 	void *stdin_data; /* heap, or NULL: /dev/null */
 	size_t stdin_bytes;
+	char *task_definition; /* heap: what the job was accepted with; NULL: no task */
 };
 struct claim_list {
 	struct claim *item;
@@ -441,9 +449,10 @@ struct attempt_end {
 
 /* [write] Records the end: attempt, job, output, event, in one go. Importing twice
  * changes nothing (returns 0 the second time, 1 the first). The job's state follows from
- * the first recorded stop reason, else the exit code or signal, else start_failed; where
- * that is a failure that its retry rule covers, and nobody asked for the job's end, it
- * waits for its next attempt instead. */
+ * the first recorded stop reason, else the exit code (succeeded when it is one of the
+ * job's success_exit_codes) or signal, else start_failed; where that is a failure that
+ * its retry rule covers, and nobody asked for the job's end, it waits for its next
+ * attempt instead. */
 int queue_attempt_import(struct queue *queue, int64_t job_row, int number,
 			 const struct attempt_end *end, struct err *err);
 

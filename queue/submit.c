@@ -57,6 +57,10 @@ static int job_insert(struct queue *queue, const struct submission *s,
 		as_text(is_stop ? "stop" : NULL),
 		as_text(s->traceparent),
 		as_int(now),
+		as_text(s->task),
+		as_blob(s->task != NULL ? s->task_hash : NULL, DIGEST_BYTES),
+		as_text(s->parameters),
+		as_text(s->success_exit_codes),
 		as_text(job_state_word(state)),
 		as_text(reason),
 		as_int_if(s->run_at != 0, s->run_at),
@@ -83,6 +87,19 @@ static void submitted_data(const struct submission *s, const char *reason,
 	if (s->run_at != 0)
 		json_put_time(&json, "run_at", s->run_at);
 	json_close(&json, '}');
+}
+
+/* Before the job, whose row refers to it. A definition whose job is then refused stays:
+ * it is true all the same. */
+static int definition_keep(struct queue *queue, const struct submission *s, int64_t now,
+			   struct err *err)
+{
+	if (s->task == NULL)
+		return 0;
+	return db_run(queue, STATEMENT_TASK_DEFINITION_KEEP,
+		      BINDS(as_blob(s->task_hash, DIGEST_BYTES), as_text(s->task),
+			    as_text(s->task_definition), as_int(now)),
+		      err);
 }
 
 /* What goes with the job row. Nothing here can be refused any more. */
@@ -129,7 +146,8 @@ int queue_submit(struct queue *queue, const struct submission *submission,
 	uint8_t uuid[DB_UUID_BYTES];
 	const int64_t now = clock_now_us();
 	id_make(queue, uuid);
-	if (job_insert(queue, submission, uuid, now, err) < 0)
+	if (definition_keep(queue, submission, now, err) < 0 ||
+	    job_insert(queue, submission, uuid, now, err) < 0)
 		return -1;
 	const int64_t row = sqlite3_last_insert_rowid(queue->db);
 	if (companions_insert(queue, submission, row, now, err) != 0)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "tasks/tasks.h"
 #include "worker/supervise.h"
 
 static int64_t or_default(int64_t value, int64_t nothing, int64_t fallback)
@@ -53,15 +54,68 @@ static int make_spec(const struct supervisor *supervisor, const struct claim *cl
 	return -1;
 }
 
+/* Do the parameters still lead to what the job was accepted with? Files may have been
+ * swapped for links since then. */
+static int check_call(const struct claim *claim, const struct task *task, struct err *err)
+{
+	static const char start[] = "#/parameters/";
+	const char *given = claim->job.parameters ? claim->job.parameters : "{}";
+	struct task_call call = {0};
+	struct problems problems;
+	cJSON *parameters = NULL;
+	int result = 0;
+
+	if (json_parse(given, strlen(given), NULL, &parameters, err) != 0)
+		return -1;
+	problems_init(&problems);
+	tasks_call(task, parameters, &problems, &call);
+	cJSON_Delete(parameters);
+	if (problems.total > 0) {
+		const char *pointer = problems.item[0].pointer;
+
+		if (text_has_prefix(pointer, start))
+			pointer += strlen(start);
+		result = err_set(err, ERR_INVALID, "%s %s", pointer,
+				 problems.item[0].detail);
+	} else if (!task_call_is(&call, claim->job.command)) {
+		result = err_set(err, ERR_INVALID,
+				 "a path leads elsewhere than when the job was accepted");
+	}
+	task_call_release(&call);
+	problems_release(&problems);
+	return result;
+}
+
+/* A job of a task runs by the definition that it was accepted with, whatever the
+ * configuration says today; `ret_root` is where its program is, with a path on the heap.
+ */
+static int check_task(const struct claim *claim, struct exec_root *ret_root,
+		      struct err *err)
+{
+	struct task task;
+	int result;
+
+	if (claim->task_definition == NULL)
+		return err_set(err, ERR_INVALID, "the definition of task %s is missing",
+			       claim->job.task);
+	if (task_parse(claim->task_definition, &task, err) != 0)
+		return -1;
+	result = check_call(claim, &task, err);
+	if (result == 0)
+		*ret_root = task_root(&task);
+	task_release(&task);
+	return result;
+}
+
 /* A job that can never be started ends so; it never had a journal to say it. */
 static void close_refused(struct supervisor *supervisor, struct work *work,
-			  const char *text)
+			  const char *step, const char *text)
 {
 	struct attempt_end *end = &work->finding.journal.end;
 
 	memset(&work->finding, 0, sizeof(work->finding));
 	end->ended_at = clock_now_us();
-	snprintf(end->error, sizeof(end->error), "spec: %.180s", text);
+	snprintf(end->error, sizeof(end->error), "%s: %.180s", step, text);
 	digest_of("", 0, end->sha256);
 	work_close(supervisor, work, VERDICT_IMPORT);
 }
@@ -98,32 +152,49 @@ static enum start_result hand_over(struct supervisor *supervisor, struct work *w
 	return supervisor->ops->start(supervisor->executor, spec, stdin_fd, work, err);
 }
 
-static void start_one(struct supervisor *supervisor, const struct claim *claim)
+static void start_spec(struct supervisor *supervisor, struct work *work,
+		       const struct claim *claim, const struct spec *spec)
 {
-	struct work *work =
-		work_add(supervisor, claim->job.id, claim->number, claim->job.row);
 	struct err err = ERR_INIT;
-	struct spec spec;
 
-	if (make_spec(supervisor, claim, &spec, &err) != 0) {
-		close_refused(supervisor, work, err.text);
-		return;
-	}
-	switch (hand_over(supervisor, work, &spec, claim, &err)) {
+	switch (hand_over(supervisor, work, spec, claim, &err)) {
 	case START_STARTED:
 	case START_MAYBE:
 		supervisor->is_trying = false;
 		break;
 	case START_REFUSED:
-		close_refused(supervisor, work, err.text);
+		close_refused(supervisor, work, "spec", err.text);
 		break;
 	case START_BUSY:
 	case START_DOWN:
 		close_taken_back(supervisor, work, &err);
 		break;
 	}
+}
+
+static void start_one(struct supervisor *supervisor, const struct claim *claim)
+{
+	struct work *work =
+		work_add(supervisor, claim->job.id, claim->number, claim->job.row);
+	struct exec_root root = {.path = NULL};
+	struct err err = ERR_INIT;
+	struct spec spec;
+
+	if (claim->job.task != NULL && check_task(claim, &root, &err) != 0) {
+		close_refused(supervisor, work, "parameters", err.text);
+		return;
+	}
+	if (make_spec(supervisor, claim, &spec, &err) != 0) {
+		close_refused(supervisor, work, "spec", err.text);
+		free(root.path);
+		return;
+	}
+	if (root.path != NULL)
+		spec.roots = (struct exec_roots){.item = &root, .count = 1};
+	start_spec(supervisor, work, claim, &spec);
 	words_free(spec.argv);
 	words_free(spec.environment);
+	free(root.path);
 }
 
 void start_claims(struct supervisor *supervisor, const struct claim_list *claims)

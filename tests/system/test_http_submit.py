@@ -136,7 +136,7 @@ MISTAKES = [
     ({"shell": True}, "#/shell"),
     ({"user": "root"}, "#/user"),
     ({"a/b~c": 1}, "#/a~1b~0c"),
-    ({"task": "t"}, "#/task"),
+    ({"command": None, "task": "t"}, "#/task"),
     ({"parameters": {}}, "#/parameters"),
     ({"depends_on": []}, "#/depends_on"),
     ({"unique": {}}, "#/unique"),
