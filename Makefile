@@ -42,36 +42,38 @@ objs = $(patsubst %.c,$(B)/obj/%.o,$(call src,$(1)))
 
 SHIM_SRC   := worker/shim.c $(wildcard worker/shim_*.c)
 WORKER_SRC := $(filter-out $(SHIM_SRC) worker/main.c,$(call src,worker))
-LIBS       := common queue worker
+LIBS       := common queue tasks worker
 lib         = $(B)/lib/libreeve-$(1).a
 NETTLE     := -l:libnettle.a
 COMMON_LD  := -lcjson $(NETTLE)
 QUEUE_LD   := -lsqlite3 -luuid
+TASKS_LD   := -lpcre2-8
 
 PROGRAMS := $(BIN)/reeve-httpapi $(BIN)/reeve-worker $(BIN)/reeve-shim $(BIN)/reeve
 
 .PHONY: all everything check unit system lint bench bench-quick schema schema-check docs install clean helpers FORCE
 all: $(PROGRAMS)
 
-$(BIN)/reeve-httpapi: $(call objs,httpapi) $(call lib,queue) $(call lib,common)
+$(BIN)/reeve-httpapi: $(call objs,httpapi) $(call lib,queue) $(call lib,tasks) $(call lib,common)
 	@mkdir -p $(@D)
-	$(CC) $(LDALL) -o $@ $^ -lmicrohttpd $(QUEUE_LD) $(COMMON_LD)
+	$(CC) $(LDALL) -o $@ $^ -lmicrohttpd $(QUEUE_LD) $(TASKS_LD) $(COMMON_LD)
 
-$(BIN)/reeve-worker: $(B)/obj/worker/main.o $(call lib,worker) $(call lib,queue) $(call lib,common)
+$(BIN)/reeve-worker: $(B)/obj/worker/main.o $(call lib,worker) $(call lib,queue) $(call lib,tasks) $(call lib,common)
 	@mkdir -p $(@D)
-	$(CC) $(LDALL) -o $@ $^ $(QUEUE_LD) $(COMMON_LD)
+	$(CC) $(LDALL) -o $@ $^ $(QUEUE_LD) $(TASKS_LD) $(COMMON_LD)
 
 # The shim outlives everything and there is one per running job: only what it calls is linked.
 $(BIN)/reeve-shim: $(SHIM_SRC:%.c=$(B)/obj/%.o) $(call lib,worker) $(call lib,queue) $(call lib,common)
 	@mkdir -p $(@D)
 	$(CC) $(LDALL) -Wl,--gc-sections -Wl,--as-needed -o $@ $^ $(COMMON_LD)
 
-$(BIN)/reeve: $(call objs,client) $(call lib,queue) $(call lib,common)
+$(BIN)/reeve: $(call objs,client) $(call lib,queue) $(call lib,tasks) $(call lib,common)
 	@mkdir -p $(@D)
-	$(CC) $(LDALL) -o $@ $^ -lcurl $(QUEUE_LD) $(COMMON_LD)
+	$(CC) $(LDALL) -o $@ $^ -lcurl $(QUEUE_LD) $(TASKS_LD) $(COMMON_LD)
 
 $(call lib,common): $(call objs,common)
 $(call lib,queue): $(call objs,queue)
+$(call lib,tasks): $(call objs,tasks)
 $(call lib,worker): $(WORKER_SRC:%.c=$(B)/obj/%.o)
 $(B)/lib/%.a:
 	@mkdir -p $(@D)
@@ -98,9 +100,9 @@ UNIT    := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c
 UNIT_HELP := $(patsubst %.c,$(B)/obj/%.o,$(filter-out $(wildcard tests/unit/test_*.c),$(wildcard tests/unit/*.c)))
 HELPERS := $(patsubst tests/helpers/%.c,$(B)/tests/%,$(wildcard tests/helpers/*.c))
 
-$(B)/tests/test_%: $(B)/obj/tests/unit/test_%.o $(UNIT_HELP) $(call lib,worker) $(call lib,queue) $(call lib,common)
+$(B)/tests/test_%: $(B)/obj/tests/unit/test_%.o $(UNIT_HELP) $(call lib,worker) $(call lib,queue) $(call lib,tasks) $(call lib,common)
 	@mkdir -p $(@D)
-	$(CC) $(LDALL) -o $@ $^ -lcmocka $(QUEUE_LD) $(COMMON_LD)
+	$(CC) $(LDALL) -o $@ $^ -lcmocka $(QUEUE_LD) $(TASKS_LD) $(COMMON_LD)
 $(B)/tests/%: $(B)/obj/tests/helpers/%.o $(call lib,queue) $(call lib,common)
 	@mkdir -p $(@D)
 	$(CC) $(LDALL) -o $@ $^ $(QUEUE_LD) $(COMMON_LD)

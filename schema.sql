@@ -54,7 +54,15 @@ CREATE TABLE jobs (
     stop_force        INTEGER,            -- 1: without grace
     stop_by           TEXT,               -- principal
     stop_text         TEXT,               -- the asker's words
-    version           INTEGER NOT NULL DEFAULT 1, -- raised by every change; the ETag
+    version           INTEGER NOT NULL DEFAULT 1, task TEXT /* name of the task it was submitted as; NULL: a command
+    */, task_hash BLOB REFERENCES task_definitions (hash) /* the definition it was accepted with
+    */, parameters TEXT CHECK (parameters GLOB '{*}') /* of the task, with defaults; JSON object
+    */, success_exit_codes TEXT CHECK (success_exit_codes GLOB '[[]*]') /* JSON array; NULL: only 0
+    */, run_at /* not before: as asked, later of the next attempt */ INTEGER, expires_at /* no attempt starts at or after it */ INTEGER, deadline_us /* of the whole job with its waits; NULL: none */ INTEGER
+    CHECK (deadline_us > 0), deadline_at /* when that is over */ INTEGER
+    GENERATED ALWAYS AS (submitted_at + deadline_us) VIRTUAL, max_attempts /* counts the first */ INTEGER NOT NULL DEFAULT 1
+    CHECK (max_attempts > 0), retry /* JSON object: which ends are tried again, and when */ TEXT
+    CHECK (retry GLOB '{*}'), -- raised by every change; the ETag
     CHECK (exit_code IS NULL OR signal IS NULL),
     -- no job is over without a time, or before it began; so none is born so either
     CHECK ((finished_at IS NULL) = (state = 'waiting' OR state = 'queued' OR state = 'running')),
@@ -177,36 +185,6 @@ CREATE TABLE idempotency (
 
 CREATE INDEX idempotency_by_age ON idempotency (created_at);
 
-CREATE VIEW v_jobs AS
-SELECT lower(substr(hex(uuid), 1, 8) || '-' || substr(hex(uuid), 9, 4) || '-' || substr(hex(uuid), 13, 4)
-       || '-' || substr(hex(uuid), 17, 4) || '-' || substr(hex(uuid), 21)) AS id,
-       state, reason, name, owner, queue, priority,
-       (SELECT group_concat(value, ' ') FROM json_each(command)) AS command,
-       exit_code, signal, attempt,
-       strftime('%Y-%m-%dT%H:%M:%S', submitted_at / 1000000, 'unixepoch') || printf('.%06dZ', submitted_at % 1000000) AS submitted_at,
-       strftime('%Y-%m-%dT%H:%M:%S', started_at / 1000000, 'unixepoch') || printf('.%06dZ', started_at % 1000000) AS started_at,
-       strftime('%Y-%m-%dT%H:%M:%S', finished_at / 1000000, 'unixepoch') || printf('.%06dZ', finished_at % 1000000) AS finished_at,
-       round((finished_at - started_at) / 1e6, 6) AS seconds,
-       labels, id AS job_id
-  FROM jobs;
-
-CREATE VIEW v_running AS
-SELECT v.id, v.name, v.owner, v.command, v.reason, v.started_at, a.pid, v.attempt, v.job_id
-  FROM jobs j
-  JOIN v_jobs v ON v.job_id = j.id
-  LEFT JOIN attempts a ON a.job_id = j.id AND a.number = j.attempt
- WHERE j.state = 'running';
-
-CREATE VIEW v_waiting AS
-SELECT id, state, reason, name, owner, queue, priority, command, submitted_at, job_id
-  FROM v_jobs
- WHERE state IN ('waiting', 'queued');
-
-CREATE VIEW v_failed AS
-SELECT id, state, reason, exit_code, signal, name, owner, command, finished_at, job_id
-  FROM v_jobs
- WHERE state IN ('failed', 'lost');
-
 CREATE VIEW v_queues AS
 SELECT queue, sum(state = 'waiting') AS waiting, sum(state = 'queued') AS queued, sum(state = 'running') AS running
   FROM jobs
@@ -234,3 +212,66 @@ SELECT v.id, o.attempt, o.stored, o.stdout_bytes, o.stderr_bytes, o.dropped_byte
        CAST(o.content AS TEXT) AS text, lower(hex(o.sha256)) AS sha256, o.job_id
   FROM output o
   JOIN v_jobs v ON v.job_id = o.job_id;
+
+CREATE TABLE task_definitions (
+    -- Task definitions as they were when a job was accepted with them. The configuration may change;
+    -- these rows never do.
+    hash          BLOB PRIMARY KEY CHECK (length(hash) = 32), -- SHA-256 of the definition
+    name          TEXT NOT NULL,          -- the task
+    definition    TEXT NOT NULL CHECK (definition GLOB '{*}'), -- as configured, JSON
+    first_used_at INTEGER NOT NULL        -- when the first job was accepted with it
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER task_definitions_no_update BEFORE UPDATE ON task_definitions
+BEGIN
+    SELECT RAISE(ABORT, 'a task definition is what its jobs were accepted with');
+END;
+
+CREATE VIEW v_jobs AS
+SELECT lower(substr(hex(uuid), 1, 8) || '-' || substr(hex(uuid), 9, 4) || '-' || substr(hex(uuid), 13, 4)
+       || '-' || substr(hex(uuid), 17, 4) || '-' || substr(hex(uuid), 21)) AS id,
+       state, reason, name, task, parameters, owner, queue, priority,
+       (SELECT group_concat(value, ' ') FROM json_each(command)) AS command,
+       exit_code, signal, attempt,
+       strftime('%Y-%m-%dT%H:%M:%S', submitted_at / 1000000, 'unixepoch') || printf('.%06dZ', submitted_at % 1000000) AS submitted_at,
+       strftime('%Y-%m-%dT%H:%M:%S', started_at / 1000000, 'unixepoch') || printf('.%06dZ', started_at % 1000000) AS started_at,
+       strftime('%Y-%m-%dT%H:%M:%S', finished_at / 1000000, 'unixepoch') || printf('.%06dZ', finished_at % 1000000) AS finished_at,
+       round((finished_at - started_at) / 1e6, 6) AS seconds,
+       labels, id AS job_id
+  FROM jobs;
+
+CREATE VIEW v_running AS
+SELECT v.id, v.name, v.task, v.owner, v.command, v.reason, v.started_at, a.pid, v.attempt, v.job_id
+  FROM jobs j
+  JOIN v_jobs v ON v.job_id = j.id
+  LEFT JOIN attempts a ON a.job_id = j.id AND a.number = j.attempt
+ WHERE j.state = 'running';
+
+CREATE VIEW v_failed AS
+SELECT id, state, reason, exit_code, signal, name, task, owner, command, finished_at, job_id
+  FROM v_jobs
+ WHERE state IN ('failed', 'lost');
+
+CREATE VIEW v_tasks AS
+SELECT d.name, lower(hex(d.hash)) AS hash,
+       strftime('%Y-%m-%dT%H:%M:%S', d.first_used_at / 1000000, 'unixepoch') || printf('.%06dZ', d.first_used_at % 1000000) AS first_used_at,
+       d.definition
+  FROM task_definitions d;
+
+CREATE INDEX jobs_due ON jobs (run_at)
+ WHERE run_at IS NOT NULL AND state = 'waiting' AND (reason = 'run_at' OR reason = 'retry');
+
+CREATE INDEX jobs_expiring ON jobs (expires_at)
+ WHERE expires_at IS NOT NULL AND (state = 'waiting' OR state = 'queued');
+
+CREATE INDEX jobs_overdue ON jobs (deadline_at)
+ WHERE deadline_at IS NOT NULL AND (state = 'waiting' OR state = 'queued');
+
+CREATE VIEW v_waiting AS
+SELECT v.id, v.state, v.reason,
+       strftime('%Y-%m-%dT%H:%M:%S', j.run_at / 1000000, 'unixepoch') || printf('.%06dZ', j.run_at % 1000000) AS run_at,
+       strftime('%Y-%m-%dT%H:%M:%S', j.expires_at / 1000000, 'unixepoch') || printf('.%06dZ', j.expires_at % 1000000) AS expires_at,
+       v.attempt, j.max_attempts, v.name, v.task, v.owner, v.queue, v.priority, v.command, v.submitted_at, v.job_id
+  FROM v_jobs v
+  JOIN jobs j ON j.id = v.job_id
+ WHERE j.state = 'waiting' OR j.state = 'queued';

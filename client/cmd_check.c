@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "client/neutral.h"
+#include "tasks/tasks.h"
 
 /* Things that a configuration may say but that will not work here. */
 static void warn(const struct cli *cli, const struct config *config)
@@ -20,6 +21,16 @@ static void warn(const struct cli *cli, const struct config *config)
 		else if (!S_ISDIR(status.st_mode))
 			say(cli, "exec_roots: %s is no directory", path);
 	}
+}
+
+/* A program may be installed later, so its absence is no fault. */
+static void warn_of_tasks(const struct cli *cli, const struct tasks *tasks)
+{
+	for (size_t i = 0; i < tasks->count; i++)
+		if (access(tasks->item[i].executable, X_OK) < 0)
+			say(cli, "%s: task %s: %s: %s", tasks->item[i].place,
+			    tasks->item[i].name, tasks->item[i].executable,
+			    strerror(errno));
 }
 
 /* A fault is what was looked for, not a wrong use of this command: exit code 1. */
@@ -46,11 +57,18 @@ int cmd_check(struct cli *cli, struct err *err)
 	struct config config = {0};
 	if (config_load(&config, path, err) < 0)
 		return err->code == ERR_NOT_FOUND ? -1 : fault(cli, err);
+	struct tasks tasks = {0};
+	if (tasks_load(&tasks, &config, err) < 0) {
+		config_release(&config);
+		return fault(cli, err);
+	}
 	warn(cli, &config);
+	warn_of_tasks(cli, &tasks);
 	AUTO_FREE char *line =
-		mem_printf("%s: sound; state_dir %s\n",
+		mem_printf("%s: sound; state_dir %s; %zu tasks\n",
 			   config.path != NULL ? config.path : "no file, defaults",
-			   config.state_dir);
+			   config.state_dir, tasks.count);
+	tasks_release(&tasks);
 	config_release(&config);
 	return out_write(cli, line, strlen(line), err);
 }

@@ -117,18 +117,100 @@ static int check_utf8(const struct args *args, struct err *err)
 	return 0;
 }
 
+/* "+10m" is taken from our own clock; anything else is the service's to judge. */
+static int put_moment(struct json_writer *json, const char *key, const char *option,
+		      const char *text, struct err *err)
+{
+	int64_t span_us = 0;
+	if (text == NULL)
+		return 0;
+	if (text[0] != '+') {
+		json_put_text(json, key, text);
+		return 0;
+	}
+	if (text_parse_duration_us(text + 1, &span_us) < 0)
+		return err_set(err, ERR_INVALID,
+			       "--%s wants a time such as 2026-11-21T06:00:00Z or +10m, "
+			       "not \"%s\"",
+			       option, text);
+	json_put_time(json, key, clock_now_us() + span_us);
+	return 0;
+}
+
+static void put_retry(struct json_writer *json, const struct args *args)
+{
+	if (!args_has(args, "retries") && !args_has(args, "retry-delay") &&
+	    !args_has(args, "retry-on"))
+		return;
+	json_open(json, "retry", '{');
+	json_put_int(json, "max_attempts", args_number(args, "retries", 1) + 1);
+	if (args_has(args, "retry-delay"))
+		json_put_double(json, "delay_s",
+				(double)args_number(args, "retry-delay", 0) / US_PER_S);
+	if (args_has(args, "retry-on")) {
+		json_open(json, "on", '[');
+		for (size_t i = 0; i < args->count; i++)
+			if (strcmp(args->given[i].name, "retry-on") == 0)
+				json_put_text(json, NULL, args->given[i].text);
+		json_close(json, ']');
+	}
+	json_close(json, '}');
+}
+
+/* When it may start, until when, and how often. */
+static int put_waiting(struct json_writer *json, const struct args *args, struct err *err)
+{
+	if (put_moment(json, "run_at", "at", args_text(args, "at"), err) < 0 ||
+	    put_moment(json, "expires_at", "expires", args_text(args, "expires"), err) <
+		    0)
+		return -1;
+	if (args_has(args, "deadline"))
+		json_put_double(json, "deadline_s",
+				(double)args_number(args, "deadline", 0) / US_PER_S);
+	if (args_has(args, "hold"))
+		json_put_bool(json, "hold", true);
+	put_retry(json, args);
+	return 0;
+}
+
+/* A task with its parameters, or a command with its arguments. */
+static void put_what(struct json_writer *json, const struct args *args)
+{
+	if (args_has(args, "task")) {
+		json_put_text(json, "task", args_text(args, "task"));
+		put_pairs(json, "parameters", args, "parameter");
+		return;
+	}
+	json_put_text(json, "command", args->word[0]);
+	json_open(json, "args", '[');
+	for (size_t i = 1; i < args->words; i++)
+		json_put_text(json, NULL, args->word[i]);
+	json_close(json, ']');
+}
+
+static int check_what(const struct args *args, struct err *err)
+{
+	const bool is_task = args_has(args, "task");
+	if (is_task && args->words > 0)
+		return err_set(err, ERR_INVALID,
+			       "give a task or a command, not both: --task %s and %s",
+			       args_text(args, "task"), args->word[0]);
+	if (!is_task && args->words == 0)
+		return err_set(err, ERR_INVALID,
+			       "too few arguments: run wants a command, or --task");
+	if (!is_task && args_has(args, "parameter"))
+		return err_set(err, ERR_INVALID, "--parameter belongs to a --task");
+	return 0;
+}
+
 static int write_body(const struct args *args, struct buf *body, struct err *err)
 {
 	struct json_writer json;
-	if (check_utf8(args, err) < 0)
+	if (check_what(args, err) < 0 || check_utf8(args, err) < 0)
 		return -1;
 	json_writer_init(&json, body);
 	json_open(&json, NULL, '{');
-	json_put_text(&json, "command", args->word[0]);
-	json_open(&json, "args", '[');
-	for (size_t i = 1; i < args->words; i++)
-		json_put_text(&json, NULL, args->word[i]);
-	json_close(&json, ']');
+	put_what(&json, args);
 	if (args_has(args, "name"))
 		json_put_text(&json, "name", args_text(args, "name"));
 	if (args_has(args, "priority"))
@@ -138,7 +220,8 @@ static int write_body(const struct args *args, struct buf *body, struct err *err
 				(double)args_number(args, "timeout", 0) / US_PER_S);
 	put_pairs(&json, "labels", args, "label");
 	put_pairs(&json, "environment", args, "env");
-	if (put_directory(&json, args_text(args, "cwd"), err) < 0 ||
+	if (put_waiting(&json, args, err) < 0 ||
+	    put_directory(&json, args_text(args, "cwd"), err) < 0 ||
 	    put_stdin(&json, args_text(args, "stdin"), err) < 0)
 		return -1;
 	json_close(&json, '}');

@@ -48,6 +48,8 @@ static void put_job(struct json_writer *json, const struct job *job)
 	json_put_text(json, "state", job_state_word(job->state));
 	json_put_text(json, "reason", job->reason);
 	json_put_text(json, "name", job->name);
+	json_put_text(json, "task", job->task);
+	put_raw(json, "parameters", job->parameters);
 	put_raw(json, "command", job->command);
 	json_put_text(json, "queue", job->queue);
 	json_put_int(json, "priority", job->priority);
@@ -58,10 +60,15 @@ static void put_job(struct json_writer *json, const struct job *job)
 	json_put_time(json, "submitted_at", job->submitted_at);
 	json_put_time(json, "started_at", job->started_at);
 	json_put_time(json, "finished_at", job->finished_at);
+	json_put_time(json, "run_at", job->run_at);
+	json_put_time(json, "expires_at", job->expires_at);
 	json_put_int(json, "attempt", job->attempt);
+	json_put_int(json, "max_attempts", job->max_attempts);
+	put_raw(json, "retry", job->retry);
 	put_int_if(json, "exit_code", job->has_exit_code, job->exit_code);
 	put_int_if(json, "signal", job->has_signal, job->signal);
 	put_seconds(json, "timeout_s", job->timeout_us);
+	put_seconds(json, "deadline_s", job->deadline_us);
 	put_stop(json, job);
 	json_put_int(json, "version", job->version);
 }

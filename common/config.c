@@ -283,12 +283,30 @@ static void check_socket_paths(struct config_reader *reader)
 	}
 }
 
+/* tasks_dir beside the configuration file. Without a file there is nothing for a relative
+ * one to be beside. */
+static void place_tasks_dir(struct config *config)
+{
+	const char *slash = config->path ? strrchr(config->path, '/') : NULL;
+	AUTO_FREE char *given = config->tasks_dir;
+
+	if (given && given[0] == '/')
+		config->tasks_dir = mem_strdup(given);
+	else if (!config->path || !given)
+		config->tasks_dir = NULL;
+	else
+		config->tasks_dir =
+			mem_printf("%.*s%s", slash ? (int)(slash - config->path + 1) : 0,
+				   config->path, given);
+}
+
 /* Fills in what is derived and compares settings with each other. */
 static void complete(struct config_reader *reader)
 {
 	struct config *config = reader->config;
 
 	make_absolute(reader);
+	place_tasks_dir(config);
 	check_socket_paths(reader);
 	(void)log_level_parse(config->log_level_word, &config->log_level);
 	if (!config->slots)

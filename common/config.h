@@ -38,6 +38,14 @@ struct words {
 	size_t count;
 };
 
+/* Where a setting that other folders read by themselves was written. */
+struct json_source {
+	char *name; /* of the file or the variable; NULL: nowhere, it is empty */
+	char *text; /* a JSON object that has the setting as a member */
+	size_t length;
+	bool is_file; /* places in `text` are places in the file `name` */
+};
+
 /* Everything that can be set, in force. Field and row share their name. */
 struct config {
 	char *path;	 /* of the file, or NULL when there was none */
@@ -50,6 +58,8 @@ struct config {
 					   denied */
 	char *search_path;		/* PATH of jobs */
 	char *working_directory;	/* default one of jobs */
+	struct json_source tasks;	/* read by tasks/ */
+	char *tasks_dir;    /* beside the file after config_load; NULL: none */
 	int64_t slots;	    /* jobs at once; config_load turns 0 into processors */
 	int64_t timeout_us; /* default timeout_s of a job; 0 = none */
 	int64_t kill_grace_us;

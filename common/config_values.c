@@ -302,6 +302,42 @@ static void read_listeners(struct config_reader *reader, const struct setting *r
 	*(struct listeners *)field = listeners;
 }
 
+/* --- lists that somebody else reads --- */
+
+static void release_source(void *field)
+{
+	struct json_source *source = field;
+
+	free(source->name);
+	free(source->text);
+	*source = (struct json_source){0};
+}
+
+/* Keeps the text in which it stands, for whoever knows what it means; he can then say
+ * line and column too. */
+static void read_source(struct config_reader *reader, const struct setting *row,
+			const char *path, const cJSON *value, void *field)
+{
+	struct json_source source = {.is_file = reader->file != NULL};
+
+	if (!cJSON_IsArray(value)) {
+		config_fault(reader, path, "expected a list");
+		return;
+	}
+	if (reader->file) {
+		source.name = mem_strdup(reader->file);
+		source.text = mem_strndup(reader->text, reader->length);
+	} else if (reader->variable) {
+		AUTO_FREE char *text = cJSON_PrintUnformatted(value);
+
+		source.name = mem_strdup(reader->variable);
+		source.text = mem_printf("{\"%s\":%s}", row->name, text);
+	}
+	source.length = source.text ? strlen(source.text) : 0;
+	release_source(field);
+	*(struct json_source *)field = source;
+}
+
 /* clang-format off */
 const struct setting_kind KIND_INTEGER = {.word = "integer", .unit = "", .is_number = true, .is_whole = true,
 	.scale = 1, .read = read_number, .release = release_number};
@@ -317,4 +353,5 @@ const struct setting_kind KIND_LISTENERS = {.word = "list of {\"address\", \"mod
 	.read = read_listeners, .release = release_listeners};
 const struct setting_kind KIND_ROOTS = {.word = "list of strings or {\"path\", \"follow_links\"}",
 	.is_colon_list = true, .read = read_roots, .release = release_roots};
+const struct setting_kind KIND_SOURCE = {.word = "list of tasks", .read = read_source, .release = release_source};
 /* clang-format on */

@@ -3,7 +3,6 @@
 #include "httpapi/handlers.h"
 #include "httpapi/lookup.h"
 #include "httpapi/members.h"
-#include "httpapi/readers.h"
 #include "httpapi/wait.h"
 #include "httpapi/writer.h"
 
@@ -84,23 +83,6 @@ static enum MHD_Result go_on(struct request *request)
 	return wait_and_answer(request, &cancelling->wait);
 }
 
-/* The path may hold a prefix; the write names the whole id. */
-static int find(struct request *request, struct cancelling *cancelling, struct err *err)
-{
-	struct readers *readers = request->server->readers;
-	struct queue *queue = NULL;
-	struct job job = {0};
-	if (readers_take(readers, &queue, err) < 0)
-		return -1;
-	int found = lookup_job(request, queue, &job, err);
-	readers_give(readers, queue);
-	if (found < 0)
-		return -1;
-	snprintf(cancelling->wait.job_id, JOB_ID_BYTES, "%s", job.id);
-	job_release(&job);
-	return 0;
-}
-
 enum MHD_Result handle_job_cancel(struct request *request)
 {
 	struct cancelling *cancelling = mem_alloc(sizeof(*cancelling));
@@ -117,7 +99,7 @@ enum MHD_Result handle_job_cancel(struct request *request)
 		return answered;
 	}
 	problems_release(&problems);
-	if (result < 0 || find(request, cancelling, &err) < 0)
+	if (result < 0 || lookup_job_id(request, cancelling->wait.job_id, &err) < 0)
 		return answer_error(request, &err);
 	/* Ends with the request's, like everything the writer is lent. */
 	write->kind = WRITE_CANCEL;

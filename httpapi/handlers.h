@@ -14,6 +14,10 @@ enum MHD_Result handle_job_attempts(struct request *request); /* history.c */
 enum MHD_Result handle_job_events(struct request *request);   /* history.c */
 enum MHD_Result handle_job_output(struct request *request);   /* output.c */
 enum MHD_Result handle_job_cancel(struct request *request);   /* cancel.c */
+enum MHD_Result handle_job_hold(struct request *request);     /* hold.c */
+enum MHD_Result handle_job_release(struct request *request);  /* hold.c */
+enum MHD_Result handle_task_list(struct request *request);    /* tasks.c */
+enum MHD_Result handle_task_get(struct request *request);     /* tasks.c */
 enum MHD_Result handle_whoami(struct request *request);	      /* health.c */
 enum MHD_Result handle_live(struct request *request);	      /* health.c */
 enum MHD_Result handle_ready(struct request *request);	      /* health.c */

@@ -6,16 +6,28 @@
 void job_face_of_submission(struct job_face *ret, const struct submission *submission,
 			    const char *id, int64_t submitted_at)
 {
+	const char *reason;
+	const enum job_state state =
+		submission_state(submission, id ? submitted_at : clock_now_us(), &reason);
 	*ret = (struct job_face){
 		.id = id,
 		.owner = submission->owner,
+		.reason = reason,
 		.name = submission->name,
 		.queue = submission->queue ? submission->queue : "default",
 		.command = submission->command,
 		.working_directory = submission->working_directory,
 		.labels = submission->labels,
-		.state = JOB_QUEUED,
+		.task = submission->task,
+		.parameters = submission->parameters,
+		.state = state,
 		.priority = submission->priority,
+		.run_at = submission->run_at,
+		.expires_at = submission->expires_at,
+		.deadline_us = submission->deadline_us,
+		.retry = submission->retry,
+		.max_attempts =
+			submission->max_attempts > 0 ? submission->max_attempts : 1,
 		.timeout_us = submission->timeout_us,
 		.kill_grace_us = submission->kill_grace_us,
 		.output_bytes_max = submission->output_bytes_max,
@@ -38,9 +50,16 @@ static void face_of_row(struct job_face *ret, const struct config *config,
 		.working_directory = job->working_directory ? job->working_directory
 							    : config->working_directory,
 		.labels = job->labels,
+		.task = job->task,
+		.parameters = job->parameters,
 		.state = job->state,
 		.priority = job->priority,
 		.attempt = job->attempt,
+		.run_at = job->run_at,
+		.expires_at = job->expires_at,
+		.deadline_us = job->deadline_us,
+		.retry = job->retry,
+		.max_attempts = job->max_attempts,
 		.timeout_us = job->timeout_us,
 		.kill_grace_us = job->kill_grace_us < 0 ? config->kill_grace_us
 							: job->kill_grace_us,
@@ -164,6 +183,8 @@ void job_put(struct json_writer *json, const char *key, const struct job_face *f
 	json_put_text(json, "state", job_state_word(face->state));
 	json_put_text(json, "reason", face->reason);
 	json_put_text(json, "name", face->name);
+	json_put_text(json, "task", face->task);
+	json_put_raw(json, "parameters", face->parameters ? face->parameters : "null");
 	json_put_raw(json, "command", face->command);
 	json_put_text(json, "queue", face->queue);
 	json_put_int(json, "priority", face->priority);
@@ -173,13 +194,21 @@ void job_put(struct json_writer *json, const char *key, const struct job_face *f
 	json_put_time(json, "submitted_at", face->submitted_at);
 	json_put_time(json, "started_at", face->started_at);
 	json_put_time(json, "finished_at", face->finished_at);
+	json_put_time(json, "run_at", face->run_at);
+	json_put_time(json, "expires_at", face->expires_at);
 	json_put_int(json, "attempt", face->attempt);
+	json_put_int(json, "max_attempts", face->max_attempts);
+	json_put_raw(json, "retry", face->retry ? face->retry : "null");
 	put_optional_int(json, "exit_code", face->has_exit_code, face->exit_code);
 	put_optional_int(json, "signal", face->has_signal, face->signal);
 	if (face->timeout_us > 0)
 		put_seconds(json, "timeout_s", face->timeout_us);
 	else
 		json_put_null(json, "timeout_s");
+	if (face->deadline_us > 0)
+		put_seconds(json, "deadline_s", face->deadline_us);
+	else
+		json_put_null(json, "deadline_s");
 	put_seconds(json, "kill_grace_s", face->kill_grace_us);
 	put_limits(json, face);
 	json_put_text(json, "error",

@@ -12,17 +12,21 @@
 struct job_face {
 	const char *id, *owner, *reason, *name, *queue, *command, *working_directory;
 	const char *labels;
+	const char *task, *parameters; /* NULL: a command of its own */
 	enum job_state state;
 	int priority, attempt;
 	int64_t timeout_us, kill_grace_us, output_bytes_max;
 	enum output_policy output_policy;
+	const char *retry;
+	int max_attempts;
+	int64_t run_at, expires_at, deadline_us;
 	int64_t submitted_at, started_at, finished_at, version;
 	bool has_exit_code, has_signal;
 	int exit_code, signal;
 	const struct attempt *last; /* NULL: none */
 };
 
-/* `id` NULL (a dry run) shows as null. */
+/* `id` NULL (a dry run) shows as null; it is then submitted now. */
 void job_face_of_submission(struct job_face *ret, const struct submission *submission,
 			    const char *id, int64_t submitted_at);
 

@@ -3,6 +3,8 @@
 
 #include <strings.h>
 
+#include "httpapi/readers.h"
+
 /* Only what an id can be made of reaches the database. */
 static bool may_be_id(const char *text)
 {
@@ -24,6 +26,22 @@ int lookup_job(const struct request *request, struct queue *queue, struct job *r
 	if (found == 0)
 		return err_set(err, ERR_NOT_FOUND, "there is no such job");
 	return found < 0 ? -1 : 0;
+}
+
+int lookup_job_id(const struct request *request, char ret[JOB_ID_BYTES], struct err *err)
+{
+	struct readers *readers = request->server->readers;
+	struct queue *queue = NULL;
+	struct job job = {0};
+	if (readers_take(readers, &queue, err) < 0)
+		return -1;
+	int found = lookup_job(request, queue, &job, err);
+	readers_give(readers, queue);
+	if (found < 0)
+		return -1;
+	snprintf(ret, JOB_ID_BYTES, "%s", job.id);
+	job_release(&job);
+	return 0;
 }
 
 /* "wait=30" among the preferences "respond-async, wait=30" (RFC 7240); NULL: none. */

@@ -118,23 +118,35 @@ int member_choice(struct reading *reading, const char *pointer, const cJSON *val
 
 /* --- objects of strings --- */
 
-/* Writes {"name": "text", ...} into `out`; every value must be a string, and `check`
- * (NULL: none) may refuse a member with words. */
+/* The members of `others` that `object` does not replace. */
+static void put_others(struct json_writer *json, const cJSON *others, const cJSON *object)
+{
+	const cJSON *value;
+	cJSON_ArrayForEach(value, others)
+	{
+		if (!object || !json_get(object, value->string))
+			json_put_text(json, value->string, value->valuestring);
+	}
+}
+
+/* Writes {"name": "text", ...} into `out`; every value must be a string, and `check` may
+ * refuse a member with words. `others` (or NULL) go in front unless they are replaced. */
 static void read_texts(struct reading *reading, const char *pointer, const cJSON *object,
-		       const char *(*check)(const struct config *, const char *name,
+		       const cJSON *others,
+		       const char *(*check)(const struct reading *, const char *name,
 					    const char *value),
 		       struct buf *out)
 {
 	struct json_writer json;
 	json_writer_init(&json, out);
 	json_open(&json, NULL, '{');
+	put_others(&json, others, object);
 	const cJSON *value;
 	cJSON_ArrayForEach(value, object)
 	{
 		const char *refusal = cJSON_IsString(value) ? NULL : "must be a string";
 		if (!refusal)
-			refusal =
-				check(reading->config, value->string, value->valuestring);
+			refusal = check(reading, value->string, value->valuestring);
 		if (refusal)
 			problems_add_member(reading->problems, pointer, value->string,
 					    "%s", refusal);
@@ -144,10 +156,10 @@ static void read_texts(struct reading *reading, const char *pointer, const cJSON
 	json_close(&json, '}');
 }
 
-static const char *check_label(const struct config *config, const char *name,
+static const char *check_label(const struct reading *reading, const char *name,
 			       const char *value)
 {
-	(void)config;
+	(void)reading;
 	size_t length = strlen(name);
 	if (length == 0 || length > LABEL_NAME_BYTES)
 		return "a label's name has 1 to 63 characters";
@@ -174,7 +186,7 @@ void member_labels(struct reading *reading, const char *pointer, const cJSON *va
 			     "has more than %lld (limits.labels)",
 			     (long long)reading->config->limits.labels);
 	buf_init(&intake->labels, 4 << 20);
-	read_texts(reading, pointer, value, check_label, &intake->labels);
+	read_texts(reading, pointer, value, NULL, check_label, &intake->labels);
 	intake->submission.labels = buf_text(&intake->labels);
 }
 
@@ -194,21 +206,36 @@ static bool name_fits(const char *pattern, const char *name)
 	return strcmp(pattern, name) == 0;
 }
 
-const char *intake_environment_refusal(const struct config *config, const char *name)
+static bool is_variable(const char *name)
 {
-	bool is_any = false;
 	if (!isalpha((unsigned char)name[0]) && name[0] != '_')
+		return false;
+	while (isalnum((unsigned char)*name) || *name == '_')
+		name++;
+	return *name == '\0';
+}
+
+static bool is_among(const struct words *words, const char *name)
+{
+	for (size_t i = 0; i < words->count; i++)
+		if (strcmp(words->item[i], name) == 0)
+			return true;
+	return false;
+}
+
+const char *intake_environment_refusal(const struct config *config,
+				       const struct task *task, const char *name)
+{
+	if (!is_variable(name))
 		return "is not the name of a variable";
-	for (const char *c = name; *c; c++)
-		if (!isalnum((unsigned char)*c) && *c != '_')
-			return "is not the name of a variable";
-	for (size_t i = 0; i < config->allow_environment.count; i++) {
-		const char *allowed = config->allow_environment.item[i];
-		if (strcmp(allowed, name) == 0)
-			return NULL;
-		is_any |= strcmp(allowed, "*") == 0;
-	}
-	if (!is_any)
+	/* A task says exactly what its callers may set, whatever others may. */
+	if (task)
+		return is_among(&task->allow_environment, name)
+			       ? NULL
+			       : "may not be set for this task (its allow_environment)";
+	if (is_among(&config->allow_environment, name))
+		return NULL;
+	if (!is_among(&config->allow_environment, "*"))
 		return "may not be set by a request (allow_environment)";
 	for (size_t i = 0; i < ARRAY_SIZE(DENIED); i++)
 		if (name_fits(DENIED[i], name))
@@ -216,17 +243,17 @@ const char *intake_environment_refusal(const struct config *config, const char *
 	return NULL;
 }
 
-static const char *check_variable(const struct config *config, const char *name,
+static const char *check_variable(const struct reading *reading, const char *name,
 				  const char *value)
 {
 	(void)value;
-	return intake_environment_refusal(config, name);
+	return intake_environment_refusal(reading->config, reading->task, name);
 }
 
 void member_environment(struct reading *reading, const char *pointer, const cJSON *value)
 {
 	struct intake *intake = reading->intake;
-	if (!cJSON_IsObject(value)) {
+	if (value && !cJSON_IsObject(value)) {
 		problems_add(reading->problems, pointer, "must be an object of strings");
 		return;
 	}
@@ -244,8 +271,10 @@ void member_environment(struct reading *reading, const char *pointer, const cJSO
 			reading->problems, pointer,
 			"is %zu bytes long, more than %lld (limits.environment_bytes)",
 			bytes, (long long)max);
-	/* Escapes make six characters of one at the most. */
-	buf_init(&intake->environment, (size_t)max * 6 + 65536);
-	read_texts(reading, pointer, value, check_variable, &intake->environment);
+	/* Escapes make six characters of one at the most; a task is one file at most. */
+	buf_init(&intake->environment, (size_t)max * 6 + (8u << 20));
+	read_texts(reading, pointer, value,
+		   reading->task ? reading->task->environment : NULL, check_variable,
+		   &intake->environment);
 	intake->submission.environment = buf_text(&intake->environment);
 }

@@ -11,11 +11,14 @@
 struct reading {
 	struct intake *intake;
 	const struct config *config;
+	const struct tasks *tasks;
+	const struct task *task; /* NULL: none, or no such */
 	struct problems *problems;
 	char *program; /* resolved, heap */
 	const cJSON *args;
 	const char *content; /* of stdin */
 	bool is_base64;
+	struct retry retry;
 };
 
 struct member {
@@ -40,8 +43,26 @@ bool member_seconds(struct reading *reading, const char *pointer, const cJSON *v
 int member_choice(struct reading *reading, const char *pointer, const cJSON *value,
 		  const char *const *words);
 
+/* The first and the last moment that it may start, as RFC 3339; its deadline; its hold;
+ * its retries (member_waiting.c). */
+void member_run_at(struct reading *reading, const char *pointer, const cJSON *value);
+void member_expires_at(struct reading *reading, const char *pointer, const cJSON *value);
+void member_deadline(struct reading *reading, const char *pointer, const cJSON *value);
+void member_hold(struct reading *reading, const char *pointer, const cJSON *value);
+void member_retry(struct reading *reading, const char *pointer, const cJSON *value);
+
 /* Readers for objects of strings. */
 void member_labels(struct reading *reading, const char *pointer, const cJSON *value);
+/* Also puts in what the task sets; `value` NULL: the request sets nothing. */
 void member_environment(struct reading *reading, const char *pointer, const cJSON *value);
+
+/* Stores argv as the JSON text that is kept; a problem when it is too long. */
+void command_put(struct reading *reading, char *const *argv, size_t count);
+
+/* submission_task.c: finds the task that is named, and sees to it that there is either a
+ * task or a command; then, after the members were read, makes the submission one of that
+ * task. */
+void task_choose(struct reading *reading, const cJSON *tree);
+void task_apply(struct reading *reading, const cJSON *tree);
 
 #endif

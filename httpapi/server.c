@@ -147,7 +147,8 @@ static int load_token(struct server *server, struct err *err)
 static int open_parts(struct server *server, struct err *err)
 {
 	const struct config *config = server->config;
-	if (file_make_dirs(config->state_dir, 0700, err) < 0 ||
+	if (tasks_load(&server->tasks, config, err) < 0 ||
+	    file_make_dirs(config->state_dir, 0700, err) < 0 ||
 	    load_token(server, err) < 0)
 		return -1;
 	server->clients = clients_open();
@@ -239,5 +240,6 @@ void server_close(struct server *server)
 	for (size_t i = 0; i < server->front_count; i++)
 		front_release(&server->fronts[i]);
 	free(server->fronts);
+	tasks_release(&server->tasks);
 	*server = (struct server){0};
 }

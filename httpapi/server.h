@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "queue/queue.h"
+#include "tasks/tasks.h"
 
 struct clients;
 struct readers;
@@ -33,6 +34,7 @@ struct front {
 
 struct server {
 	const struct config *config;
+	struct tasks tasks;
 	struct readers *readers;
 	struct writer *writer;
 	struct watcher *watcher;

@@ -25,7 +25,9 @@ void intake_release(struct intake *intake)
 	buf_release(&intake->command);
 	buf_release(&intake->environment);
 	buf_release(&intake->labels);
+	buf_release(&intake->retry);
 	free(intake->stdin_bytes);
+	free(intake->parameters);
 	*intake = (struct intake){0};
 }
 
@@ -123,31 +125,44 @@ static void read_args(struct reading *reading, const char *pointer, const cJSON 
 	reading->args = value;
 }
 
-/* argv as the JSON text that is stored. */
-static void build_command(struct reading *reading)
+void command_put(struct reading *reading, char *const *argv, size_t count)
 {
 	struct intake *intake = reading->intake;
-	size_t bytes = strlen(reading->program) + 1;
+	const char *pointer = reading->task ? "#/parameters" : "#/args";
+	int64_t max = reading->config->limits.argv_bytes;
+	size_t bytes = 0;
 	struct json_writer json;
 	/* Escapes make six characters of one at the most. */
-	buf_init(&intake->command,
-		 (size_t)reading->config->limits.argv_bytes * 6 + 65536);
+	buf_init(&intake->command, (size_t)max * 6 + 65536);
 	json_writer_init(&json, &intake->command);
 	json_open(&json, NULL, '[');
-	json_put_text(&json, NULL, reading->program);
+	for (size_t i = 0; i < count; i++) {
+		bytes += strlen(argv[i]) + 1;
+		json_put_text(&json, NULL, argv[i]);
+	}
+	json_close(&json, ']');
+	if (bytes > (size_t)max || intake->command.is_full)
+		problems_add(reading->problems, pointer,
+			     "the command is %zu bytes long, more than %lld "
+			     "(limits.argv_bytes)",
+			     bytes, (long long)max);
+	intake->submission.command = buf_text(&intake->command);
+}
+
+/* The command that the request itself names. */
+static void build_command(struct reading *reading)
+{
+	size_t count = 0;
+	char **argv =
+		mem_array((size_t)cJSON_GetArraySize(reading->args) + 1, sizeof(*argv));
+	argv[count++] = reading->program;
 	const cJSON *arg;
 	cJSON_ArrayForEach(arg, reading->args)
 	{
-		bytes += strlen(arg->valuestring) + 1;
-		json_put_text(&json, NULL, arg->valuestring);
+		argv[count++] = arg->valuestring;
 	}
-	json_close(&json, ']');
-	if (bytes > (size_t)reading->config->limits.argv_bytes || intake->command.is_full)
-		problems_add(reading->problems, "#/args",
-			     "the command is %zu bytes long, more than %lld "
-			     "(limits.argv_bytes)",
-			     bytes, (long long)reading->config->limits.argv_bytes);
-	intake->submission.command = buf_text(&intake->command);
+	command_put(reading, argv, count);
+	free(argv);
 }
 
 /* --- limits --- */
@@ -237,8 +252,18 @@ static void read_stdin(struct reading *reading, const char *pointer, const cJSON
 
 /* --- the whole --- */
 
+/* What submission_task.c reads, once it is known which task it is. */
+static void read_nothing(struct reading *reading, const char *pointer, const cJSON *value)
+{
+	(void)reading;
+	(void)pointer;
+	(void)value;
+}
+
 /* clang-format off */
 static const struct member SUBMISSION[] = {
+	{.name = "task",              .read = read_nothing},
+	{.name = "parameters",        .read = read_nothing},
 	{.name = "command",           .read = read_command},
 	{.name = "args",              .read = read_args},
 	{.name = "name",              .read = read_name},
@@ -251,9 +276,13 @@ static const struct member SUBMISSION[] = {
 	{.name = "timeout_s",         .read = read_timeout},
 	{.name = "kill_grace_s",      .read = read_grace},
 	{.name = "limits",            .read = read_limits},
-	{.name = "task"}, {.name = "parameters"}, {.name = "depends_on"}, {.name = "depends_rule"},
-	{.name = "run_at"}, {.name = "expires_at"}, {.name = "hold"}, {.name = "deadline_s"},
-	{.name = "retry"}, {.name = "unique"}, {.name = "callback"}, {.name = "ref"},
+	{.name = "run_at",            .read = member_run_at},
+	{.name = "expires_at",        .read = member_expires_at},
+	{.name = "deadline_s",        .read = member_deadline},
+	{.name = "hold",              .read = member_hold},
+	{.name = "retry",             .read = member_retry},
+	{.name = "depends_on"}, {.name = "depends_rule"},
+	{.name = "unique"}, {.name = "callback"}, {.name = "ref"},
 };
 /* clang-format on */
 
@@ -271,17 +300,23 @@ static void fill_defaults(struct submission *submission, const struct config *co
 		submission->working_directory = config->working_directory;
 }
 
-int intake_read(struct intake *intake, const struct config *config, const char *body,
-		size_t length, struct problems *problems, struct err *err)
+int intake_read(struct intake *intake, const struct config *config,
+		const struct tasks *tasks, const char *body, size_t length,
+		struct problems *problems, struct err *err)
 {
 	if (json_parse(body, length, NULL, &intake->tree, err) < 0)
 		return -1;
 	struct reading reading = {
-		.intake = intake, .config = config, .problems = problems};
+		.intake = intake, .config = config, .tasks = tasks, .problems = problems};
+	if (cJSON_IsObject(intake->tree))
+		task_choose(&reading, intake->tree);
 	members_read(&reading, "#", intake->tree, SUBMISSION, ARRAY_SIZE(SUBMISSION));
-	if (cJSON_IsObject(intake->tree) && !json_get(intake->tree, "command"))
-		problems_add(problems, "#/command", "is required");
-	if (problems->total == 0)
+	const struct submission *submission = &intake->submission;
+	if (submission->expires_at != 0 && submission->expires_at <= submission->run_at)
+		problems_add(problems, "#/expires_at", "must be later than run_at");
+	if (reading.task)
+		task_apply(&reading, intake->tree);
+	else if (problems->total == 0)
 		build_command(&reading);
 	free(reading.program);
 	fill_defaults(&intake->submission, config);

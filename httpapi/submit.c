@@ -195,8 +195,8 @@ enum MHD_Result handle_job_submit(struct request *request)
 	struct problems problems;
 	problems_init(&problems);
 	int result = intake_read(&submitting->intake, request->server->config,
-				 buf_text(&request->body), request->body.length,
-				 &problems, &err);
+				 &request->server->tasks, buf_text(&request->body),
+				 request->body.length, &problems, &err);
 	enum MHD_Result answered = MHD_YES;
 	if (result < 0)
 		answered = answer_error(request, &err);

@@ -38,9 +38,16 @@ static int run_cancel(struct queue *queue, struct write *write)
 			    write->force, &write->cancelled, &write->err);
 }
 
+static int run_hold(struct queue *queue, struct write *write)
+{
+	return queue_hold(queue, &write->viewer, write->job_id, write->is_hold,
+			  &write->err);
+}
+
 static int (*const RUN[])(struct queue *, struct write *) = {
 	[WRITE_SUBMIT] = run_submit,
 	[WRITE_CANCEL] = run_cancel,
+	[WRITE_HOLD] = run_hold,
 };
 
 /* An error after which the transaction may go on: this write changed nothing. */
@@ -136,20 +143,21 @@ static void expire_keys(struct writer *writer)
 	log_event(LOG_WARN, "expire_failed", LOG_TEXT("error", err.text), LOG_END);
 }
 
-/* Tells the worker about new work, and our own watcher about cancels. */
+/* Tells the worker about new work, and our own watcher about what changed for those who
+ * may be waiting already. */
 static void tell_others(struct writer *writer, struct write *const *batch, size_t count)
 {
-	bool is_changed = false, is_cancelled = false;
+	bool is_changed = false, is_watched = false;
 	for (size_t i = 0; i < count; i++) {
 		if (batch[i]->result < 0)
 			continue;
-		is_changed |=
-			batch[i]->kind == WRITE_CANCEL || !batch[i]->submitted.is_replay;
-		is_cancelled |= batch[i]->kind == WRITE_CANCEL;
+		bool is_submit = batch[i]->kind == WRITE_SUBMIT;
+		is_changed |= !is_submit || !batch[i]->submitted.is_replay;
+		is_watched |= !is_submit;
 	}
 	if (is_changed)
 		bell_ring(writer->ringer, WATCHER_BELL);
-	if (is_cancelled)
+	if (is_watched)
 		watcher_poke(writer->server->watcher);
 }
 

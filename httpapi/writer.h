@@ -15,7 +15,7 @@ struct MHD_Connection;
 struct server;
 struct writer;
 
-enum write_kind { WRITE_SUBMIT, WRITE_CANCEL, WRITE_PROBE };
+enum write_kind { WRITE_SUBMIT, WRITE_CANCEL, WRITE_HOLD, WRITE_PROBE };
 
 /* One write of one request; lives in the request's work until it is woken. */
 struct write {
@@ -25,9 +25,13 @@ struct write {
 	/* WRITE_SUBMIT */
 	const struct submission *submission;
 	struct submitted submitted;
-	/* WRITE_CANCEL */
+	/* WRITE_CANCEL, WRITE_HOLD */
 	struct viewer viewer;
-	const char *job_id, *text;
+	const char *job_id;
+	/* WRITE_HOLD */
+	bool is_hold; /* else release */
+	/* WRITE_CANCEL */
+	const char *text;
 	bool force;
 	enum cancel_result cancelled;
 	/* how it ended: 0, or -1 with err; never 0 before the commit */

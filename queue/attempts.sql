@@ -9,10 +9,11 @@ SELECT id
  ORDER BY priority DESC, id
  LIMIT ?1
 
+-- The code of the attempt before goes: it is not how this one ended.
 -- name: claim_move
 UPDATE jobs
    SET state = 'running', reason = 'starting', attempt = attempt + 1, started_at = NULL,
-       version = version + 1
+       exit_code = NULL, signal = NULL, version = version + 1
  WHERE id = ?1
 
 -- name: attempt_insert
@@ -39,7 +40,7 @@ UPDATE jobs
 -- What decides how an attempt and its job end. `is_current`: the job still waits for this one.
 -- name: attempt_find
 SELECT a.ended_at IS NOT NULL, j.state = 'running' AND j.attempt = a.number AS is_current,
-       j.stop_reason, j.stop_by
+       j.stop_reason, j.stop_by, j.success_exit_codes
   FROM attempts a
   JOIN jobs j ON j.id = a.job_id
  WHERE a.job_id = ?1 AND a.number = ?2

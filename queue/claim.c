@@ -47,6 +47,21 @@ static int stdin_load(struct queue *queue, struct claim *claim, struct err *err)
 	return found < 0 ? -1 : 0;
 }
 
+static int definition_load(struct queue *queue, struct claim *claim, struct err *err)
+{
+	sqlite3_stmt *stmt;
+	if (claim->job.task == NULL)
+		return 0;
+	if (db_start(queue, STATEMENT_TASK_DEFINITION_GET, BINDS(as_int(claim->job.row)),
+		     &stmt, err) != 0)
+		return -1;
+	const int found = db_step(queue, stmt, err);
+	if (found == 1)
+		claim->task_definition = column_text(stmt, 0);
+	db_end(stmt);
+	return found < 0 ? -1 : 0;
+}
+
 static int claim_one(struct queue *queue, int64_t row, int64_t epoch, int64_t now,
 		     struct claim *ret, struct err *err)
 {
@@ -77,7 +92,8 @@ static int claim_all(struct queue *queue, int64_t epoch, const int64_t *rows, in
 	for (int i = 0; i < count; i++) {
 		struct claim *claim = &list->item[list->count++];
 		if (claim_one(queue, rows[i], epoch, now, claim, err) != 0 ||
-		    stdin_load(queue, claim, err) != 0)
+		    stdin_load(queue, claim, err) != 0 ||
+		    definition_load(queue, claim, err) != 0)
 			return -1;
 	}
 	return 0;
@@ -119,6 +135,7 @@ void claim_release(struct claim *claim)
 {
 	job_release(&claim->job);
 	free(claim->stdin_data);
+	free(claim->task_definition);
 	*claim = (struct claim){.number = 0};
 }
 

@@ -184,6 +184,20 @@ int job_load(struct queue *queue, int64_t row, struct job *ret, struct err *err)
 int job_find(struct queue *queue, const struct viewer *viewer, const char *id,
 	     int64_t *ret_row, struct err *err);
 
+/* How an attempt ended, for its retry (retrying.c). */
+struct retry_end {
+	int number;
+	const char *cause; /* a word of RETRY_CAUSES; others are not tried again */
+	int64_t started_at;
+	bool has_exit_code, has_signal;
+	int exit_code, signal;
+};
+
+/* Moves a running job to waiting for its next attempt, with its event, if it has one. 1,
+ * 0 it has none and nothing was written, -1. After the attempt's row was written. */
+int job_retry(struct queue *queue, int64_t job_row, const struct retry_end *end,
+	      struct err *err);
+
 /* --- events (event.c) --- */
 
 /* An event to be, or one that is: its columns but for the hash. */

@@ -10,8 +10,15 @@ struct standing {
 	bool has_ended;	 /* the attempt */
 	bool is_current; /* the job runs, and it is this attempt it waits for */
 	enum stop_reason stop_reason;
-	char *stop_by; /* heap */
+	char *stop_by;	     /* heap */
+	char *success_codes; /* heap; NULL: [0] */
 };
+
+static void standing_release(struct standing *standing)
+{
+	free(standing->stop_by);
+	free(standing->success_codes);
+}
 
 static int standing_load(struct queue *queue, int64_t job_row, int number,
 			 struct standing *ret, struct err *err)
@@ -28,6 +35,7 @@ static int standing_load(struct queue *queue, int64_t job_row, int number,
 		ret->stop_reason =
 			stop_reason_parse((const char *)sqlite3_column_text(stmt, 2));
 		ret->stop_by = column_text(stmt, 3);
+		ret->success_codes = column_text(stmt, 4);
 	}
 	db_end(stmt);
 	if (found == 0)
@@ -50,17 +58,34 @@ static const struct verdict STOP_VERDICTS[] = {
 	[STOP_OUTPUT_LIMIT] = {JOB_FAILED, "output_limit", "output_limit"},
 };
 
-/* The first recorded reason to stop wins over how the process then ended. */
-static struct verdict judge(const struct attempt_end *end, enum stop_reason recorded)
+/* Is this exit code one of the job's list? */
+static bool is_success(const char *codes, int exit_code)
 {
-	const enum stop_reason stop = recorded != STOP_NONE ? recorded : end->stop_reason;
+	cJSON *list = NULL;
+	bool is_found = false;
+	if (codes == NULL)
+		return exit_code == 0;
+	if (json_parse(codes, strlen(codes), NULL, &list, NULL) == 0)
+		for (const cJSON *code = list->child; code != NULL; code = code->next)
+			is_found = is_found || code->valueint == exit_code;
+	cJSON_Delete(list);
+	return is_found;
+}
+
+/* The first recorded reason to stop wins over how the process then ended. */
+static struct verdict judge(const struct attempt_end *end,
+			    const struct standing *standing)
+{
+	const enum stop_reason stop = standing->stop_reason != STOP_NONE
+					      ? standing->stop_reason
+					      : end->stop_reason;
 	if (stop != STOP_NONE && (size_t)stop < ARRAY_SIZE(STOP_VERDICTS))
 		return STOP_VERDICTS[stop];
 	if (end->has_signal)
 		return (struct verdict){JOB_FAILED, "signal", "signal"};
 	if (!end->has_exit_code)
 		return (struct verdict){JOB_FAILED, "start_failed", "start_failed"};
-	if (end->exit_code != 0)
+	if (!is_success(standing->success_codes, end->exit_code))
 		return (struct verdict){JOB_FAILED, "exit", "exit"};
 	return (struct verdict){JOB_SUCCEEDED, NULL, "exit"};
 }
@@ -154,11 +179,32 @@ static int ended_event(struct queue *queue, int64_t job_row, enum job_state stat
 			    err);
 }
 
+/* Whoever asked for the job's end, even too late to be its reason, wants no other
+ * attempt. 1 there will be one, 0, -1. */
+static int retry_rows(struct queue *queue, int64_t job_row, int number,
+		      const struct attempt_end *end, const struct verdict *verdict,
+		      const struct standing *standing, struct err *err)
+{
+	if (verdict->state != JOB_FAILED || standing->stop_by != NULL)
+		return 0;
+	return job_retry(queue, job_row,
+			 &(const struct retry_end){
+				 .number = number,
+				 .cause = verdict->reason,
+				 .started_at = end->started_at,
+				 .has_exit_code = end->has_exit_code,
+				 .has_signal = end->has_signal,
+				 .exit_code = end->exit_code,
+				 .signal = end->signal,
+			 },
+			 err);
+}
+
 static int import_rows(struct queue *queue, int64_t job_row, int number,
 		       const struct attempt_end *end, const struct standing *standing,
 		       struct err *err)
 {
-	const struct verdict verdict = judge(end, standing->stop_reason);
+	const struct verdict verdict = judge(end, standing);
 	const int64_t ended_at = end->ended_at > 0 ? end->ended_at : clock_now_us();
 	if (attempt_write(queue, job_row, number, end, verdict.outcome, ended_at, err) <
 		    0 ||
@@ -166,6 +212,10 @@ static int import_rows(struct queue *queue, int64_t job_row, int number,
 		return -1;
 	if (!standing->is_current)
 		return 0;
+	const int retried =
+		retry_rows(queue, job_row, number, end, &verdict, standing, err);
+	if (retried != 0)
+		return retried < 0 ? -1 : 0;
 	char data[160];
 	ended_data(data, number, end, verdict.reason);
 	if (job_write(queue, job_row, end, &verdict, ended_at, err) < 0)
@@ -186,7 +236,7 @@ int queue_attempt_import(struct queue *queue, int64_t job_row, int number,
 		result = import_rows(queue, job_row, number, end, &standing, err) == 0
 				 ? 1
 				 : db_fail_late(err);
-	free(standing.stop_by);
+	standing_release(&standing);
 	return result;
 }
 
@@ -242,7 +292,7 @@ int queue_attempt_revoke(struct queue *queue, int64_t job_row, int number,
 	if (!standing.has_ended &&
 	    revoke_rows(queue, job_row, number, &standing, err) != 0)
 		result = db_fail_late(err);
-	free(standing.stop_by);
+	standing_release(&standing);
 	return result;
 }
 
@@ -255,6 +305,14 @@ static int lost_rows(struct queue *queue, int64_t job_row, int number, const cha
 		return -1;
 	if (!standing->is_current)
 		return 0;
+	int retried = 0;
+	if (standing->stop_by == NULL)
+		retried = job_retry(
+			queue, job_row,
+			&(const struct retry_end){.number = number, .cause = "lost"},
+			err);
+	if (retried != 0)
+		return retried < 0 ? -1 : 0;
 	if (job_close(queue, job_row, JOB_LOST, reason, err) < 0)
 		return -1;
 	return ended_event(queue, job_row, JOB_LOST, NULL, data, err);
@@ -270,7 +328,7 @@ int queue_attempt_lost(struct queue *queue, int64_t job_row, int number,
 	if (!standing.has_ended &&
 	    lost_rows(queue, job_row, number, reason, &standing, err) != 0)
 		result = db_fail_late(err);
-	free(standing.stop_by);
+	standing_release(&standing);
 	return result;
 }
 

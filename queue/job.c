@@ -38,6 +38,13 @@ static const struct field JOB_FIELDS[] = {
 	{FIELD_TEXT,   AT(stop_by)},
 	{FIELD_TEXT,   AT(stop_text)},
 	{FIELD_INT64,  AT(version)},
+	{FIELD_TEXT,   AT(task)},
+	{FIELD_TEXT,   AT(parameters)},
+	{FIELD_INT64,  AT(run_at)},
+	{FIELD_INT64,  AT(expires_at)},
+	{FIELD_INT64,  AT(deadline_us)},
+	{FIELD_TEXT,   AT(retry)},
+	{FIELD_INT,    AT(max_attempts)},
 };
 /* clang-format on */
 #undef AT
@@ -127,6 +134,36 @@ int queue_job_last(struct queue *queue, const struct viewer *viewer, struct job 
 	return found == 1 ? job_load(queue, row, ret, err) : found;
 }
 
+/* How it was born stands in its first event; its run_at may have become another since. */
+static int birth_load(struct queue *queue, struct job *job, struct err *err)
+{
+	sqlite3_stmt *stmt;
+	AUTO_FREE char *data = NULL;
+	if (db_start(queue, STATEMENT_EVENT_LIST,
+		     BINDS(as_int(job->row), as_int(0), as_int(1)), &stmt, err) != 0)
+		return -1;
+	const int found = db_step(queue, stmt, err);
+	job->state = JOB_QUEUED;
+	job->run_at = 0;
+	if (found == 1) {
+		job->state = job_state_parse((const char *)sqlite3_column_text(stmt, 4));
+		data = column_text(stmt, 6);
+	}
+	db_end(stmt);
+	if (found < 0 || data == NULL)
+		return found < 0 ? -1 : 0;
+	cJSON *tree = NULL;
+	if (json_parse(data, strlen(data), NULL, &tree, err) < 0)
+		return -1;
+	const char *reason = cJSON_GetStringValue(json_get(tree, "reason"));
+	const char *run_at = cJSON_GetStringValue(json_get(tree, "run_at"));
+	job->reason = reason != NULL ? mem_strdup(reason) : NULL;
+	if (run_at != NULL && clock_parse(run_at, &job->run_at) != 0)
+		job->run_at = 0;
+	cJSON_Delete(tree);
+	return 0;
+}
+
 int queue_job_as_submitted(struct queue *queue, const char *id, struct job *ret,
 			   struct err *err)
 {
@@ -139,7 +176,10 @@ int queue_job_as_submitted(struct queue *queue, const char *id, struct job *ret,
 	free(job.stop_by);
 	free(job.stop_text);
 	job.reason = job.stop_by = job.stop_text = NULL;
-	job.state = JOB_QUEUED;
+	if (birth_load(queue, &job, err) != 0) {
+		job_release(&job);
+		return -1;
+	}
 	job.stop_reason = STOP_NONE;
 	job.started_at = job.finished_at = 0;
 	job.attempt = job.exit_code = job.signal = 0;

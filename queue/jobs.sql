@@ -5,8 +5,23 @@
 -- name: job_insert
 INSERT INTO jobs (uuid, owner, name, queue, priority, command, environment, working_directory,
                   labels, stdin_bytes, timeout_us, kill_grace_us, output_bytes_max, output_policy,
-                  traceparent, submitted_at)
-VALUES (?1, ?2, ?3, coalesce(?4, 'default'), ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+                  traceparent, submitted_at, task, task_hash, parameters, success_exit_codes,
+                  state, reason, run_at, expires_at, deadline_us, retry, max_attempts)
+VALUES (?1, ?2, ?3, coalesce(?4, 'default'), ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
+        ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, max(?27, 1))
+
+-- Once for all jobs that were accepted with it.
+-- name: task_definition_keep
+INSERT INTO task_definitions (hash, name, definition, first_used_at)
+VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (hash) DO NOTHING
+
+-- By the primary keys.
+-- name: task_definition_get
+SELECT d.definition
+  FROM jobs j
+  JOIN task_definitions d ON d.hash = j.task_hash
+ WHERE j.id = ?1
 
 -- name: job_stdin_insert
 INSERT INTO job_stdin (job_id, content) VALUES (?1, ?2)
@@ -40,7 +55,8 @@ DELETE FROM idempotency
 SELECT id, uuid, owner, state, reason, name, queue, priority, command, environment,
        working_directory, labels, timeout_us, kill_grace_us, output_bytes_max, output_policy,
        traceparent, submitted_at, started_at, finished_at, attempt, exit_code, signal,
-       stop_reason, stop_by, stop_text, version
+       stop_reason, stop_by, stop_text, version, task, parameters, run_at, expires_at,
+       deadline_us, retry, max_attempts
   FROM jobs
  WHERE id = ?1
 

@@ -29,6 +29,7 @@
 #include <sys/types.h>
 
 #include "common/common.h"
+#include "queue/retry.h"
 
 /* --- words --- */
 
@@ -132,8 +133,19 @@ struct submission {
 	int64_t kill_grace_us;	  /* -1: the default */
 	int64_t output_bytes_max; /* -1: the default */
 	enum output_policy output_policy;
+	int64_t run_at;	     /* not before; 0: at once */
+	int64_t expires_at;  /* the latest start; 0: none */
+	int64_t deadline_us; /* of the whole job with its waits; 0: none */
+	int max_attempts;    /* counts the first; 0 means 1 */
+	const char *retry;   /* JSON object (retry_format); NULL: no other attempt */
+	bool is_held;	     /* waits for a release */
 	const char *idempotency_key; /* NULL: none */
 	uint8_t body_hash[DIGEST_BYTES];
+	const char *task;	     /* NULL: a command of its own; else with it: */
+	const char *task_definition; /* JSON; kept once for all jobs with this hash */
+	uint8_t task_hash[DIGEST_BYTES];
+	const char *parameters;		/* JSON object */
+	const char *success_exit_codes; /* JSON array of integers; NULL: [0] */
 };
 
 struct submitted {
@@ -143,9 +155,14 @@ struct submitted {
 			   written */
 };
 
-/* [write] Stores one job as queued, with its event. With an idempotency key of this owner
- * that was used before: the same body_hash gives that job, another one ERR_INVALID.
- * ERR_INVALID also for what the table refuses. */
+/* What a job submitted at `now` is born as, queued or waiting, and why (NULL: queued). */
+enum job_state submission_state(const struct submission *submission, int64_t now,
+				const char **ret_reason);
+
+/* [write] Stores one job as queued or waiting, with its event. With an idempotency key of
+ * this owner that was used before: the same body_hash gives that job, another one
+ * ERR_INVALID. ERR_INVALID also for what the table refuses (the definition of its task
+ * may be kept all the same). */
 int queue_submit(struct queue *queue, const struct submission *submission,
 		 struct submitted *ret, struct err *err);
 
@@ -169,6 +186,7 @@ struct job {
 	int64_t row; /* inside id */
 	char *owner, *reason, *name, *queue, *command, *environment, *working_directory;
 	char *labels, *stop_by, *stop_text, *traceparent;
+	char *task, *parameters; /* NULL: a command of its own */
 	enum job_state state;
 	enum stop_reason stop_reason;
 	int priority;
@@ -177,6 +195,10 @@ struct job {
 	int64_t output_bytes_max;
 	enum output_policy output_policy;
 	int64_t submitted_at, started_at, finished_at; /* 0: not yet */
+	int64_t run_at, expires_at;		       /* 0: none */
+	int64_t deadline_us;			       /* 0: none */
+	char *retry;	  /* JSON object; NULL: no other attempt */
+	int max_attempts; /* counts the first */
 	int attempt;
 	bool has_exit_code, has_signal;
 	int exit_code, signal;
@@ -340,6 +362,23 @@ enum cancel_result {
 int queue_cancel(struct queue *queue, const struct viewer *viewer, const char *id,
 		 const char *text, bool force, enum cancel_result *ret, struct err *err);
 
+/* --- waiting --- */
+
+/* [write] Holds a job that has not started, or releases it: then it is queued, or goes on
+ * waiting for its run_at. Asking twice is fine. ERR_NOT_FOUND; ERR_CONFLICT when it has
+ * ended, or when one that runs is to be held. */
+int queue_hold(struct queue *queue, const struct viewer *viewer, const char *id,
+	       bool is_hold, struct err *err);
+
+/* [write] Does what the wall clock asks for by now: jobs whose run_at has come become
+ * queued, jobs that were not started by their expires_at or their deadline fail. How many
+ * were moved, or -1; QUEUE_DUE_MAX: there may be more. */
+#define QUEUE_DUE_MAX 500
+int queue_due(struct queue *queue, struct err *err);
+
+/* When queue_due is next to be called. 1, 0 nothing waits for a time, -1. */
+int queue_due_next(struct queue *queue, int64_t *ret_at, struct err *err);
+
 /* --- the worker's side --- */
 
 /* [write] Registers a supervisor; its epoch is the highest. */
@@ -364,6 +403,7 @@ struct claim {
 	int number;
 	void *stdin_data; /* heap, or NULL: /dev/null */
 	size_t stdin_bytes;
+	char *task_definition; /* heap: what the job was accepted with; NULL: no task */
 };
 struct claim_list {
 	struct claim *item;
@@ -413,7 +453,10 @@ struct attempt_end {
 
 /* [write] Records the end: attempt, job, output, event, in one go. Importing twice
  * changes nothing (returns 0 the second time, 1 the first). The job's state follows from
- * the first recorded stop reason, else the exit code or signal, else start_failed. */
+ * the first recorded stop reason, else the exit code (succeeded when it is one of the
+ * job's success_exit_codes) or signal, else start_failed; where that is a failure that
+ * its retry rule covers, and nobody asked for the job's end, it waits for its next
+ * attempt instead. */
 int queue_attempt_import(struct queue *queue, int64_t job_row, int number,
 			 const struct attempt_end *end, struct err *err);
 
@@ -423,7 +466,8 @@ int queue_attempt_import(struct queue *queue, int64_t job_row, int number,
 int queue_attempt_revoke(struct queue *queue, int64_t job_row, int number,
 			 struct err *err);
 
-/* [write] How it ended cannot be known: `reason` is "reboot" or "shim_died". */
+/* [write] How it ended cannot be known: `reason` is "reboot" or "shim_died". The job is
+ * lost, or waits for its next attempt where its retry rule says so. */
 int queue_attempt_lost(struct queue *queue, int64_t job_row, int number,
 		       const char *reason, struct err *err);
 

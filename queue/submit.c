@@ -38,6 +38,8 @@ static int job_insert(struct queue *queue, const struct submission *s,
 		      const uint8_t uuid[DB_UUID_BYTES], int64_t now, struct err *err)
 {
 	const bool is_stop = s->output_policy == OUTPUT_STOP;
+	const char *reason;
+	const enum job_state state = submission_state(s, now, &reason);
 	const struct bind binds[] = {
 		as_blob(uuid, DB_UUID_BYTES),
 		as_text(s->owner),
@@ -55,8 +57,49 @@ static int job_insert(struct queue *queue, const struct submission *s,
 		as_text(is_stop ? "stop" : NULL),
 		as_text(s->traceparent),
 		as_int(now),
+		as_text(s->task),
+		as_blob(s->task != NULL ? s->task_hash : NULL, DIGEST_BYTES),
+		as_text(s->parameters),
+		as_text(s->success_exit_codes),
+		as_text(job_state_word(state)),
+		as_text(reason),
+		as_int_if(s->run_at != 0, s->run_at),
+		as_int_if(s->expires_at != 0, s->expires_at),
+		as_int_if(s->deadline_us != 0, s->deadline_us),
+		as_text(s->retry),
+		as_int(s->max_attempts),
 	};
 	return db_run(queue, STATEMENT_JOB_INSERT, binds, ARRAY_SIZE(binds), err);
+}
+
+/* {"reason":"run_at","run_at":"..."}, whichever there is; nothing for neither, as nearly
+ * always. It is how a replayed key is answered as the first time. */
+static void submitted_data(const struct submission *s, const char *reason,
+			   struct buf *out)
+{
+	struct json_writer json;
+	if (reason == NULL && s->run_at == 0)
+		return;
+	json_writer_init(&json, out);
+	json_open(&json, NULL, '{');
+	if (reason != NULL)
+		json_put_text(&json, "reason", reason);
+	if (s->run_at != 0)
+		json_put_time(&json, "run_at", s->run_at);
+	json_close(&json, '}');
+}
+
+/* Before the job, whose row refers to it. A definition whose job is then refused stays:
+ * it is true all the same. */
+static int definition_keep(struct queue *queue, const struct submission *s, int64_t now,
+			   struct err *err)
+{
+	if (s->task == NULL)
+		return 0;
+	return db_run(queue, STATEMENT_TASK_DEFINITION_KEEP,
+		      BINDS(as_blob(s->task_hash, DIGEST_BYTES), as_text(s->task),
+			    as_text(s->task_definition), as_int(now)),
+		      err);
 }
 
 /* What goes with the job row. Nothing here can be refused any more. */
@@ -73,14 +116,19 @@ static int companions_insert(struct queue *queue, const struct submission *s, in
 			 as_blob(s->body_hash, DIGEST_BYTES), as_int(row), as_int(now)),
 		   err) < 0)
 		return -1;
+	AUTO_BUF struct buf data = BUF_INIT(256);
+	const char *reason;
+	const enum job_state state = submission_state(s, now, &reason);
+	submitted_data(s, reason, &data);
 	return event_append(queue,
 			    &(const struct event_row){
 				    .at = now,
 				    .has_job = true,
 				    .job_row = row,
 				    .kind = "submitted",
-				    .state = "queued",
+				    .state = job_state_word(state),
 				    .principal = s->owner,
+				    .data = data.length > 0 ? buf_text(&data) : NULL,
 			    },
 			    err);
 }
@@ -98,7 +146,8 @@ int queue_submit(struct queue *queue, const struct submission *submission,
 	uint8_t uuid[DB_UUID_BYTES];
 	const int64_t now = clock_now_us();
 	id_make(queue, uuid);
-	if (job_insert(queue, submission, uuid, now, err) < 0)
+	if (definition_keep(queue, submission, now, err) < 0 ||
+	    job_insert(queue, submission, uuid, now, err) < 0)
 		return -1;
 	const int64_t row = sqlite3_last_insert_rowid(queue->db);
 	if (companions_insert(queue, submission, row, now, err) != 0)

@@ -137,9 +137,32 @@ static int claim_room(const struct supervisor *supervisor)
 struct round {
 	size_t changes; /* that others may wait for */
 	bool is_heartbeat;
-	int room; /* to claim for */
+	bool is_due;  /* the wall clock asks for something */
+	bool is_more; /* and for more than one transaction holds */
+	int room;     /* to claim for */
 	struct claim_list claims;
 };
+
+/* Times first: what is over is not claimed, and what has become due is. Where more of
+ * them are left than fit into a transaction, claiming waits for the next. */
+static int write_due_and_claims(struct supervisor *supervisor, struct round *round,
+				struct err *err)
+{
+	int moved = 0;
+
+	if (round->is_due || round->room > 0)
+		moved = queue_due(supervisor->queue, err);
+	if (moved < 0)
+		return -1;
+	round->changes += (size_t)moved;
+	round->is_more = moved == QUEUE_DUE_MAX;
+	if (moved > 0)
+		round->room = claim_room(supervisor);
+	if (round->is_more || round->room <= 0)
+		return 0;
+	return queue_claim(supervisor->queue, supervisor->epoch, round->room,
+			   &round->claims, err);
+}
 
 static int write_round(struct supervisor *supervisor, struct round *round,
 		       struct err *err)
@@ -154,8 +177,7 @@ static int write_round(struct supervisor *supervisor, struct round *round,
 	    queue_worker_heartbeat(queue, supervisor->epoch, (int)supervisor->works.count,
 				   err) != 0)
 		return -1;
-	if (round->room > 0 &&
-	    queue_claim(queue, supervisor->epoch, round->room, &round->claims, err) != 0)
+	if (write_due_and_claims(supervisor, round, err) != 0)
 		return -1;
 	return queue_commit(queue, err);
 }
@@ -184,7 +206,8 @@ static void settle_round(struct supervisor *supervisor, struct round *round)
 	round->changes += round->claims.count;
 	/* As many as were asked for: there may be more. */
 	supervisor->wants_claim =
-		round->room > 0 && round->claims.count == (size_t)round->room;
+		round->is_more ||
+		(round->room > 0 && round->claims.count == (size_t)round->room);
 	start_claims(supervisor, &round->claims);
 	if (round->changes == 0)
 		return;
@@ -238,8 +261,9 @@ int round_run(struct supervisor *supervisor)
 	if (supervisor->is_short_logged && supervisor->is_waiting)
 		return 0;
 	round.is_heartbeat = clock_boot_us() >= supervisor->heartbeat_due_us;
+	round.is_due = due_look(supervisor);
 	round.room = supervisor->wants_claim ? claim_room(supervisor) : 0;
-	if (round.changes == 0 && !round.is_heartbeat && round.room <= 0)
+	if (round.changes == 0 && !round.is_heartbeat && !round.is_due && round.room <= 0)
 		return 0;
 	if (write_round(supervisor, &round, &err) != 0) {
 		result = fail(supervisor, &err);

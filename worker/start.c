@@ -6,11 +6,24 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "tasks/tasks.h"
 #include "worker/supervise.h"
 
 static int64_t or_default(int64_t value, int64_t nothing, int64_t fallback)
 {
 	return value == nothing ? fallback : value;
+}
+
+/* One timer for both: what an attempt may take, and what is left of the whole job. The
+ * shim's runs on a clock that nobody can set, and outlives us. 0: none. */
+static int64_t time_limit_us(const struct config *config, const struct job *job)
+{
+	const int64_t timeout_us = or_default(job->timeout_us, 0, config->timeout_us);
+	const int64_t left_us = job->submitted_at + job->deadline_us - clock_now_us();
+
+	if (job->deadline_us == 0 || (timeout_us > 0 && timeout_us < left_us))
+		return timeout_us;
+	return left_us > 0 ? left_us : 1;
 }
 
 /* The job's own wishes, else the configured ones. Borrows from both. */
@@ -21,20 +34,19 @@ static int make_spec(const struct supervisor *supervisor, const struct claim *cl
 	const struct job *job = &claim->job;
 	static char nothing[1] = "";
 
-	*ret = (struct spec){
-		.number = claim->number,
-		.timeout_us = or_default(job->timeout_us, 0, config->timeout_us),
-		.kill_grace_us =
-			or_default(job->kill_grace_us, -1, config->kill_grace_us),
-		.output_bytes_max =
-			or_default(job->output_bytes_max, -1, config->output_bytes),
-		.output_fold_bytes = config->output_fold_bytes,
-		.output_policy = job->output_policy,
-		.working_directory = job->working_directory != NULL
-					     ? job->working_directory
-					     : config->working_directory,
-		.cgroup = nothing,
-		.roots = config->exec_roots};
+	*ret = (struct spec){.number = claim->number,
+			     .timeout_us = time_limit_us(config, job),
+			     .kill_grace_us = or_default(job->kill_grace_us, -1,
+							 config->kill_grace_us),
+			     .output_bytes_max = or_default(job->output_bytes_max, -1,
+							    config->output_bytes),
+			     .output_fold_bytes = config->output_fold_bytes,
+			     .output_policy = job->output_policy,
+			     .working_directory = job->working_directory != NULL
+							  ? job->working_directory
+							  : config->working_directory,
+			     .cgroup = nothing,
+			     .roots = config->exec_roots};
 	snprintf(ret->job_id, sizeof(ret->job_id), "%s", job->id);
 	if (argv_of(job->command, &ret->argv, err) != 0)
 		return -1;
@@ -45,15 +57,68 @@ static int make_spec(const struct supervisor *supervisor, const struct claim *cl
 	return -1;
 }
 
+/* Do the parameters still lead to what the job was accepted with? Files may have been
+ * swapped for links since then. */
+static int check_call(const struct claim *claim, const struct task *task, struct err *err)
+{
+	static const char start[] = "#/parameters/";
+	const char *given = claim->job.parameters ? claim->job.parameters : "{}";
+	struct task_call call = {0};
+	struct problems problems;
+	cJSON *parameters = NULL;
+	int result = 0;
+
+	if (json_parse(given, strlen(given), NULL, &parameters, err) != 0)
+		return -1;
+	problems_init(&problems);
+	tasks_call(task, parameters, &problems, &call);
+	cJSON_Delete(parameters);
+	if (problems.total > 0) {
+		const char *pointer = problems.item[0].pointer;
+
+		if (text_has_prefix(pointer, start))
+			pointer += strlen(start);
+		result = err_set(err, ERR_INVALID, "%s %s", pointer,
+				 problems.item[0].detail);
+	} else if (!task_call_is(&call, claim->job.command)) {
+		result = err_set(err, ERR_INVALID,
+				 "a path leads elsewhere than when the job was accepted");
+	}
+	task_call_release(&call);
+	problems_release(&problems);
+	return result;
+}
+
+/* A job of a task runs by the definition that it was accepted with, whatever the
+ * configuration says today; `ret_root` is where its program is, with a path on the heap.
+ */
+static int check_task(const struct claim *claim, struct exec_root *ret_root,
+		      struct err *err)
+{
+	struct task task;
+	int result;
+
+	if (claim->task_definition == NULL)
+		return err_set(err, ERR_INVALID, "the definition of task %s is missing",
+			       claim->job.task);
+	if (task_parse(claim->task_definition, &task, err) != 0)
+		return -1;
+	result = check_call(claim, &task, err);
+	if (result == 0)
+		*ret_root = task_root(&task);
+	task_release(&task);
+	return result;
+}
+
 /* A job that can never be started ends so; it never had a journal to say it. */
 static void close_refused(struct supervisor *supervisor, struct work *work,
-			  const char *text)
+			  const char *step, const char *text)
 {
 	struct attempt_end *end = &work->finding.journal.end;
 
 	memset(&work->finding, 0, sizeof(work->finding));
 	end->ended_at = clock_now_us();
-	snprintf(end->error, sizeof(end->error), "spec: %.180s", text);
+	snprintf(end->error, sizeof(end->error), "%s: %.180s", step, text);
 	digest_of("", 0, end->sha256);
 	work_close(supervisor, work, VERDICT_IMPORT);
 }
@@ -90,32 +155,50 @@ static enum start_result hand_over(struct supervisor *supervisor, struct work *w
 	return supervisor->ops->start(supervisor->executor, spec, stdin_fd, work, err);
 }
 
-static void start_one(struct supervisor *supervisor, struct work *work)
+static void start_spec(struct supervisor *supervisor, struct work *work,
+		       const struct claim *claim, const struct spec *spec)
 {
 	struct err err = ERR_INIT;
-	struct spec spec;
 
-	work->phase = WORK_SENT;
-	supervisor->works.claimed--;
-	if (make_spec(supervisor, &work->claim, &spec, &err) != 0) {
-		close_refused(supervisor, work, err.text);
-		return;
-	}
-	switch (hand_over(supervisor, work, &spec, &work->claim, &err)) {
+	switch (hand_over(supervisor, work, spec, claim, &err)) {
 	case START_STARTED:
 	case START_MAYBE:
 		supervisor->is_trying = false;
 		break;
 	case START_REFUSED:
-		close_refused(supervisor, work, err.text);
+		close_refused(supervisor, work, "spec", err.text);
 		break;
 	case START_BUSY:
 	case START_DOWN:
 		close_taken_back(supervisor, work, &err);
 		break;
 	}
+}
+
+static void start_one(struct supervisor *supervisor, struct work *work)
+{
+	const struct claim *claim = &work->claim;
+	struct exec_root root = {.path = NULL};
+	struct err err = ERR_INIT;
+	struct spec spec;
+
+	work->phase = WORK_SENT;
+	supervisor->works.claimed--;
+	if (claim->job.task != NULL && check_task(claim, &root, &err) != 0) {
+		close_refused(supervisor, work, "parameters", err.text);
+		return;
+	}
+	if (make_spec(supervisor, claim, &spec, &err) != 0) {
+		close_refused(supervisor, work, "spec", err.text);
+		free(root.path);
+		return;
+	}
+	if (root.path != NULL)
+		spec.roots = (struct exec_roots){.item = &root, .count = 1};
+	start_spec(supervisor, work, claim, &spec);
 	words_free(spec.argv);
 	words_free(spec.environment);
+	free(root.path);
 }
 
 static bool has_free_slot(const struct supervisor *supervisor)

@@ -131,16 +131,20 @@ static int timer_fd_of(const struct supervisor *supervisor)
 	return supervisor->timer_fd;
 }
 
+static int due_fd_of(const struct supervisor *supervisor)
+{
+	return supervisor->due_fd;
+}
+
 static int executor_fd_of(const struct supervisor *supervisor)
 {
 	return supervisor->ops->wait_fd(supervisor->executor);
 }
 
 static const struct source SOURCES[] = {
-	{.fd = executor_fd_of, .run = on_executor},
-	{.fd = bell_fd_of, .run = on_bell},
-	{.fd = signal_fd_of, .run = on_signal},
-	{.fd = timer_fd_of, .run = on_tick},
+	{.fd = executor_fd_of, .run = on_executor}, {.fd = bell_fd_of, .run = on_bell},
+	{.fd = signal_fd_of, .run = on_signal},	    {.fd = timer_fd_of, .run = on_tick},
+	{.fd = due_fd_of, .run = due_ready},
 };
 
 /* --- looking at the database --- */
@@ -197,6 +201,7 @@ static void work_off(struct supervisor *supervisor)
 		if (has_looked)
 			take_stop_requests(supervisor);
 	} while (supervisor->wants_look);
+	due_arm(supervisor);
 }
 
 /* --- opening --- */
@@ -268,6 +273,8 @@ static int open_loop(struct supervisor *supervisor, struct err *err)
 	const struct itimerspec second = {.it_interval = {.tv_sec = 1},
 					  .it_value = {.tv_sec = 1}};
 
+	if (due_open(supervisor, err) != 0)
+		return -1;
 	supervisor->timer_fd =
 		timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	supervisor->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -314,6 +321,7 @@ static void close_all(struct supervisor *supervisor)
 	mem_auto_close(&supervisor->bell_fd);
 	mem_auto_close(&supervisor->signal_fd);
 	mem_auto_close(&supervisor->timer_fd);
+	mem_auto_close(&supervisor->due_fd);
 	mem_auto_close(&supervisor->epoll_fd);
 	if (supervisor->ringer != NULL)
 		bell_ringer_close(supervisor->ringer);
@@ -392,6 +400,7 @@ int supervise(const struct config *config)
 					.bell_fd = -1,
 					.signal_fd = -1,
 					.timer_fd = -1,
+					.due_fd = -1,
 					.epoll_fd = -1};
 	struct err err = ERR_INIT;
 

@@ -63,11 +63,13 @@ struct supervisor {
 	struct account account;
 	struct bell_ringer *ringer;
 	int state_fd, lock_fd;
-	int bell_fd, signal_fd, timer_fd, epoll_fd;
+	int bell_fd, signal_fd, timer_fd, due_fd, epoll_fd;
 	int64_t epoch;
 	int64_t data_version;
 	int64_t heartbeat_due_us; /* CLOCK_BOOTTIME */
 	int64_t round_due_us;	  /* CLOCK_BOOTTIME; 0: nothing waits to be recorded */
+	int64_t due_at;		  /* wall clock: a job waits for it; DUE_NEVER */
+	int64_t armed_at;	  /* what due_fd is set to */
 	struct work_list works;
 
 	bool wants_look;      /* somebody rang, or the database changed */
@@ -84,6 +86,7 @@ struct supervisor {
 };
 
 #define WORKER_BELL "worker"
+#define DUE_NEVER INT64_MAX
 #define EXIT_PERMANENT 100
 #define EXIT_TEMPORARY 111
 
@@ -138,6 +141,19 @@ void start_claims(struct supervisor *supervisor, struct claim_list *claims);
 
 /* Starts what was claimed ahead, now that slots may have come free. */
 void start_waiting(struct supervisor *supervisor);
+
+/* --- due.c --- */
+
+/* The wall clock as a source of readiness: due_fd is readable when the time has come that
+ * the next job waits for, or when somebody has set the clock. */
+int due_open(struct supervisor *supervisor, struct err *err);
+void due_ready(struct supervisor *supervisor);
+
+/* Asks the database for the next such time; has it come? */
+bool due_look(struct supervisor *supervisor);
+
+/* Sets due_fd to it, before sleeping. */
+void due_arm(struct supervisor *supervisor);
 
 /* --- adopt.c --- */
 

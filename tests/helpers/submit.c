@@ -4,7 +4,7 @@
  *     submit STATE_DIR [option=value ...] -- PROGRAM [ARGUMENT ...]
  *
  * Options: count= batch= timeout_us= kill_grace_us= output_bytes= output=truncate|stop
- * stdin=FILE dir= env={JSON}. Prints one job id a line. */
+ * run_at=US deadline_us= stdin=FILE dir= env={JSON}. Prints one job id a line. */
 #include <fcntl.h>
 
 #include "queue/queue.h"
@@ -31,6 +31,8 @@ static const struct number_option NUMBERS[] = {
 	OPTION("timeout_us", submission.timeout_us),
 	OPTION("kill_grace_us", submission.kill_grace_us),
 	OPTION("output_bytes", submission.output_bytes_max),
+	OPTION("run_at", submission.run_at),
+	OPTION("deadline_us", submission.deadline_us),
 };
 static const struct number_option TEXTS[] = {
 	OPTION("stdin", stdin_path),

@@ -37,6 +37,7 @@ def test_every_route_of_the_page_is_served(server):  # noqa: F811
     rows = re.findall(r"^\| `(\w+) (\S+)` \|", section("Routes"), re.M)
     for method, path in rows:
         path = path.replace("{id}", job["id"]).replace("{name}", "conflict")
+        path = path.replace("{task}", "greet")
         answer = server.request(method, path, {} if method == "POST" else None)
         assert answer.status in (200, 422, 503), (method, path, answer)
 
@@ -65,6 +66,12 @@ def test_the_error_is_the_one_shown(server):  # noqa: F811
     answer, shown = server.request("POST", "/v1/jobs", body).json(), example("Errors")
     answer.pop("request_id"), shown.pop("request_id")
     assert answer == shown
+
+
+def test_the_parameter_has_these_members(new_reeve):
+    one = new_reeve().start(tasks=[{"name": "t", "executable": "/bin/true", "parameters": [
+        {"name": "size", "type": "integer", "min": 16, "max": 512, "default": 128}]}])
+    assert one.request("GET", "/v1/tasks/t").json()["parameters"] == [example("Tasks")]
 
 
 def test_every_code_has_its_page(server):  # noqa: F811

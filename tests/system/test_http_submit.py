@@ -136,16 +136,11 @@ MISTAKES = [
     ({"shell": True}, "#/shell"),
     ({"user": "root"}, "#/user"),
     ({"a/b~c": 1}, "#/a~1b~0c"),
-    ({"task": "t"}, "#/task"),
+    ({"command": None, "task": "t"}, "#/task"),
     ({"parameters": {}}, "#/parameters"),
     ({"depends_on": []}, "#/depends_on"),
-    ({"run_at": "2030-01-01T00:00:00Z"}, "#/run_at"),
-    ({"retry": {}}, "#/retry"),
     ({"unique": {}}, "#/unique"),
     ({"callback": {}}, "#/callback"),
-    ({"hold": True}, "#/hold"),
-    ({"expires_at": "2030-01-01T00:00:00Z"}, "#/expires_at"),
-    ({"deadline_s": 5}, "#/deadline_s"),
 ]
 
 

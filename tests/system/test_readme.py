@@ -8,13 +8,15 @@ import os
 import re
 import subprocess
 
+import pytest
+
 import harness
 
 BLOCK = re.compile(r"^```sh\n(.*?)^```\n(?:```text\n(.*?)^```\n)?", re.S | re.M)
 
 
-def readme_blocks():
-    with open(os.path.join(harness.ROOT, "README.md"), encoding="utf-8") as file:
+def blocks_of(name):
+    with open(os.path.join(harness.ROOT, name), encoding="utf-8") as file:
         return BLOCK.findall(file.read())
 
 
@@ -35,13 +37,14 @@ def checkout(reeve):
     return reeve.work
 
 
-def test_readme_commands(reeve):
+@pytest.mark.parametrize("name, least", [("README.md", 8), ("docs/waiting.md", 4)])
+def test_commands_of(reeve, name, least):
     reeve.start()
     folder = checkout(reeve)
-    blocks = readme_blocks()
-    assert len(blocks) >= 8, "the README lost its commands"
+    blocks = blocks_of(name)
+    assert len(blocks) >= least, f"{name} lost its commands"
     # One shell for all, as somebody would type them: a variable set above is used below.
-    script, marker = "set -e\n", "=== next block ==="
+    script, marker = "set -e; PATH=$PWD/build/release/bin:$PATH\n", "=== next block ==="
     for commands, _ in blocks:
         script += commands.replace("127.0.0.1:8080", "{}:{}".format(*reeve.address))
         script += f"\necho; echo '{marker}'\n"
@@ -52,10 +55,10 @@ def test_readme_commands(reeve):
     for number, (commands, expected) in enumerate(blocks):
         said = outputs[number] if number < len(outputs) else "(was not reached)"
         assert number < len(outputs) - 1, (
-            f"this block of the README failed:\n{commands}\n{said}\n{done.stderr}")
+            f"this block of {name} failed:\n{commands}\n{said}\n{done.stderr}")
         if expected:
             assert pattern(expected).match(said.rstrip("\n") + "\n"), (
-                f"README says that\n{commands}\nprints\n{expected}\nbut it printed\n{said}\n{done.stderr}")
+                f"{name} says that\n{commands}\nprints\n{expected}\nbut it printed\n{said}\n{done.stderr}")
     assert done.returncode == 0, done.stderr
 
 

@@ -131,7 +131,7 @@ static void defaults_are_in_force(void **state)
 	assert_int_equal(config.limits.connections, 512);
 	assert_int_equal(config.limits.connections_per_address, 64);
 	assert_int_equal(config.http.header_deadline_us, 10 * SECOND);
-	assert_int_equal(config.http.idempotency_keep_us, 86400 * SECOND);
+	assert_int_equal(config.http.idempotency_keep_us, 7 * 86400 * SECOND);
 	{
 		AUTO_FREE char *path = config_path(&config, "reeve.db");
 

@@ -47,8 +47,9 @@ static void test_everything_survives_a_reopen(void **state)
 	fixture_run_job(f, "uid:1000", 7, &job);
 	reopen(f);
 	fixture_assert_job(f, job.id, JOB_FAILED, "exit");
-	assert_int_equal(fixture_number(f->dir, "SELECT count(*) FROM schema_migrations"),
-			 migrate_newest());
+	assert_int_equal(
+		fixture_number(f->dir, "SELECT max(version) FROM schema_migrations"),
+		migrate_newest());
 }
 
 static void test_the_pragmas_took(void **state)
