@@ -417,7 +417,8 @@ int queue_claim(struct queue *queue, int64_t epoch, int max, struct claim_list *
 		struct err *err);
 void claim_list_release(struct claim_list *list);
 
-/* Moves a claim out of a list, leaving an empty one; claim_release frees what it holds. */
+/* Moves a claim out of a list, leaving an empty one; claim_release frees what it holds.
+ */
 void claim_take(struct claim *from, struct claim *ret);
 void claim_release(struct claim *claim);
 

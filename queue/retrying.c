@@ -95,7 +95,7 @@ static int retrying_event(struct queue *queue, int64_t job_row,
 int job_retry(struct queue *queue, int64_t job_row, const struct retry_end *end,
 	      struct err *err)
 {
-	struct retry_facts facts;
+	struct retry_facts facts = {.used = 0};
 	int64_t run_at = 0;
 	const int found = facts_load(queue, job_row, &facts, err);
 	if (found <= 0)

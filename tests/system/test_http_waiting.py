@@ -13,6 +13,8 @@ import pytest
 from harness import LIMIT_S, wait_until
 from over_http import body_of, get, join_threads, read_all, start_threads
 
+# Connections of earlier requests that the intake may just be closing when it is looked at.
+CLOSING = 4
 MANY = 300
 
 
@@ -142,7 +144,7 @@ def test_hundreds_wait_and_nobody_starves(reeve):
         waiting = [stack.enter_context(reeve.raw_socket("unix")) for _ in range(MANY)]
         for i, sock in enumerate(waiting):
             sock.sendall(get(f"/v1/jobs/{job['id']}" + ("?wait=60", "/output?follow=1")[i % 2]))
-        wait_until(lambda: fds_of(reeve.httpapi.pid) >= fds + MANY, "all of them to be there")
+        wait_until(lambda: fds_of(reeve.httpapi.pid) >= fds + MANY - CLOSING, "all of them to be there")
         # Plain requests, each on a new connection and on kept ones, answered meanwhile.
         kept = [stack.enter_context(contextlib.closing(reeve.connect())) for _ in range(16)]
         for i in range(200):
@@ -176,9 +178,9 @@ def test_who_hangs_up_is_forgotten(reeve, tail, via):
     with contextlib.ExitStack() as stack:
         for _ in range(60):
             stack.enter_context(reeve.raw_socket(via)).sendall(data)
-        wait_until(lambda: fds_of(pid) >= before + 60, "sixty connections")
+        wait_until(lambda: fds_of(pid) >= before + 60 - CLOSING, "sixty connections")
         assert reeve.request("GET", "/healthz/live").status == 200
-    wait_until(lambda: fds_of(pid) <= before + 4, lambda: f"{fds_of(pid)} descriptors to be {before}")
+    wait_until(lambda: fds_of(pid) <= before + CLOSING, lambda: f"{fds_of(pid)} descriptors to be {before}")
     assert reeve.request("GET", "/healthz/live").status == 200
 
 
