@@ -163,6 +163,19 @@ CREATE TABLE events (
 
 CREATE INDEX events_by_job ON events (job_id, id);
 
+CREATE TRIGGER jobs_final BEFORE UPDATE ON jobs
+WHEN NEW.state = OLD.state
+ AND (OLD.state = 'succeeded' OR OLD.state = 'failed' OR OLD.state = 'cancelled'
+      OR OLD.state = 'skipped' OR OLD.state = 'lost')
+BEGIN
+    SELECT RAISE(ABORT, 'a finished job never changes');
+END;
+
+CREATE TRIGGER jobs_no_delete BEFORE DELETE ON jobs
+BEGIN
+    SELECT RAISE(ABORT, 'jobs are history and stay');
+END;
+
 CREATE TRIGGER events_no_update BEFORE UPDATE ON events
 BEGIN
     SELECT RAISE(ABORT, 'events are append-only');

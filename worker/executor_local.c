@@ -316,6 +316,8 @@ static int local_signal(struct executor *executor, const struct journal *journal
 	pidfd = process_open(journal->shim_pid, journal->shim_started);
 	if (pidfd < 0)
 		return -1;
+	/* A job runs as its shim does and may have stopped it: it has to hear this. */
+	(void)pidfd_send_signal(pidfd, SIGCONT, NULL, 0);
 	return process_signal(pidfd, is_forced ? STOP_SIGNAL_FORCE : STOP_SIGNAL, tag);
 }
 

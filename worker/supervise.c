@@ -219,7 +219,7 @@ static int take_lock(struct supervisor *supervisor, struct err *err)
 		    file_read(AT_FDCWD, path, &holder, NULL) != 0 || holder.length == 0)
 			return -1;
 		holder.data[strcspn(holder.data, "\n")] = '\0';
-		return err_set(err, ERR_CONFLICT,
+		return err_set(err, ERR_UNAVAILABLE,
 			       "another reeve-worker (pid %s) works in %s", holder.data,
 			       supervisor->config->state_dir);
 	}

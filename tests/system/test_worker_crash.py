@@ -230,7 +230,7 @@ def test_second_worker_in_the_same_place_is_refused(reeve):
     bench = Workbench(reeve).start()
     first = reeve.worker
     second = reeve.launch("reeve-worker")
-    assert second.wait_end() == 100
+    assert second.wait_end() == 111
     line = second.wait_line("ev=start_failed")
     assert f"pid {first.pid}" in line and reeve.state_dir in line
     assert bench.run("/bin/true")[0]["state"] == "succeeded"

@@ -168,6 +168,16 @@ def test_one_stop_does_not_touch_the_next_job_of_the_shim(reeve):
         assert (row["state"], row["exit_code"]) == ("failed", 3)
 
 
+def test_a_job_that_stopped_its_shim_can_be_stopped(reeve):
+    bench = Workbench(reeve, slots=1).start()
+    job = bench.sh("kill -STOP $PPID; exec sleep 1000")
+    bench.wait_running(job)
+    harness.wait_until(lambda: harness.proc_stat(reeve.shim_of(job))[0] == "T", "a stopped shim")
+    bench.cancel(job)
+    assert bench.wait(job)["state"] == "cancelled"
+    assert bench.reeve.processes_of(job) == []
+
+
 def test_cancel_of_what_its_shim_has_not_begun(reeve):
     bench = Workbench(reeve, slots=1).start()
     assert bench.run("/bin/true")[0]["state"] == "succeeded"

@@ -61,20 +61,23 @@ static void move_sql(enum job_state state, char ret[256])
 		       job_state_word(state), job_state_is_final(state) ? "1" : "NULL");
 }
 
-/* Puts the job into a state as only somebody who first drops the trigger could. */
+/* Puts the job into a state as only somebody who first drops the triggers could. */
 static void force_state(const char *dir, enum job_state state)
 {
+	static const char *const guards[] = {"jobs_move", "jobs_final"};
 	char sql[256];
-	char trigger[FIXTURE_TEXT_BYTES];
-	assert_int_equal(fixture_sql(dir,
-				     "SELECT sql FROM sqlite_schema WHERE name = "
-				     "'jobs_move'",
-				     trigger),
-			 SQLITE_OK);
-	assert_int_equal(fixture_sql(dir, "DROP TRIGGER jobs_move", NULL), SQLITE_OK);
+	char trigger[ARRAY_SIZE(guards)][FIXTURE_TEXT_BYTES];
+	for (size_t i = 0; i < ARRAY_SIZE(guards); i++) {
+		snprintf(sql, sizeof sql,
+			 "SELECT sql FROM sqlite_schema WHERE name = '%s'", guards[i]);
+		assert_int_equal(fixture_sql(dir, sql, trigger[i]), SQLITE_OK);
+		snprintf(sql, sizeof sql, "DROP TRIGGER %s", guards[i]);
+		assert_int_equal(fixture_sql(dir, sql, NULL), SQLITE_OK);
+	}
 	move_sql(state, sql);
 	assert_int_equal(fixture_sql(dir, sql, NULL), SQLITE_OK);
-	assert_int_equal(fixture_sql(dir, trigger, NULL), SQLITE_OK);
+	for (size_t i = 0; i < ARRAY_SIZE(guards); i++)
+		assert_int_equal(fixture_sql(dir, trigger[i], NULL), SQLITE_OK);
 }
 
 static void test_only_listed_moves_succeed(void **state)
@@ -86,8 +89,9 @@ static void test_only_listed_moves_succeed(void **state)
 	for (int from = 1; from < JOB_STATE_COUNT_; from++)
 		for (int to = 1; to < JOB_STATE_COUNT_; to++) {
 			const bool is_legal =
-				from == to || job_move_is_legal((enum job_state)from,
-								(enum job_state)to);
+				from == to ? !job_state_is_final((enum job_state)from)
+					   : job_move_is_legal((enum job_state)from,
+							       (enum job_state)to);
 			force_state(f->dir, (enum job_state)from);
 			move_sql((enum job_state)to, sql);
 			const int code = fixture_sql(f->dir, sql, NULL);
@@ -121,6 +125,19 @@ static void test_a_job_is_not_born_final(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
+static void test_what_is_over_stays(void **state)
+{
+	struct fixture *fixture = *state;
+	struct submitted job;
+	fixture_run_job(fixture, "uid:1", 3, &job);
+	assert_int_equal(
+		fixture_sql(fixture->dir, "UPDATE jobs SET exit_code = 0", NULL) & 0xff,
+		SQLITE_CONSTRAINT);
+	assert_int_equal(fixture_sql(fixture->dir, "DELETE FROM jobs", NULL) & 0xff,
+			 SQLITE_CONSTRAINT);
+	fixture_assert_sql(fixture->dir, "SELECT exit_code FROM jobs", "3");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -129,6 +146,7 @@ int main(void)
 		TEST(test_words_that_are_none),
 		TEST(test_only_listed_moves_succeed),
 		TEST(test_finished_job_cannot_run_again),
+		TEST(test_what_is_over_stays),
 		TEST(test_a_job_is_not_born_final),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
