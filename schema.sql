@@ -62,14 +62,15 @@ CREATE TABLE jobs (
     CHECK (deadline_us > 0), deadline_at /* when that is over */ INTEGER
     GENERATED ALWAYS AS (submitted_at + deadline_us) VIRTUAL, max_attempts /* counts the first */ INTEGER NOT NULL DEFAULT 1
     CHECK (max_attempts > 0), retry /* JSON object: which ends are tried again, and when */ TEXT
-    CHECK (retry GLOB '{*}'), -- raised by every change; the ETag
+    CHECK (retry GLOB '{*}'), depends_rule /* NULL: all of its dependencies; any: one is enough */ TEXT
+    CHECK (depends_rule = 'any'), stdin_from /* row of the job whose stdout is its standard input */ INTEGER, batch /* the batch it came with, UUIDv7 */ BLOB
+    CHECK (length(batch) = 16), rerun_of /* uuid of the job that it repeats */ BLOB
+    CHECK (length(rerun_of) = 16), unique_key /* names work of which its owner has one alive */ TEXT, queued_at /* since when it may start; the order inside its owner's turn */ INTEGER, -- raised by every change; the ETag
     CHECK (exit_code IS NULL OR signal IS NULL),
     -- no job is over without a time, or before it began; so none is born so either
     CHECK ((finished_at IS NULL) = (state = 'waiting' OR state = 'queued' OR state = 'running')),
     CHECK (attempt > 0 OR (state <> 'running' AND state <> 'succeeded' AND state <> 'lost'))
 ) STRICT;
-
-CREATE INDEX jobs_queued ON jobs (priority DESC, id) WHERE state = 'queued';
 
 CREATE INDEX jobs_stopping ON jobs (id) WHERE state = 'running' AND stop_by IS NOT NULL;
 
@@ -143,7 +144,7 @@ CREATE TABLE output (
     sha256        BLOB NOT NULL CHECK (length(sha256) = 32), -- of the bytes kept, in their order
     path          TEXT,                   -- stored = file: below the state directory
     content       BLOB,                   -- stored = row: the bytes
-    frames        BLOB,                   -- stored = row: which bytes came when from which stream
+    frames        BLOB, removed_at /* retention let go of the bytes; length and hash stay */ INTEGER,                   -- stored = row: which bytes came when from which stream
     PRIMARY KEY (job_id, attempt),
     FOREIGN KEY (job_id, attempt) REFERENCES attempts (job_id, number)
 ) STRICT;
@@ -171,38 +172,10 @@ BEGIN
     SELECT RAISE(ABORT, 'a finished job never changes');
 END;
 
-CREATE TRIGGER jobs_no_delete BEFORE DELETE ON jobs
-BEGIN
-    SELECT RAISE(ABORT, 'jobs are history and stay');
-END;
-
 CREATE TRIGGER events_no_update BEFORE UPDATE ON events
 BEGIN
     SELECT RAISE(ABORT, 'events are append-only');
 END;
-
-CREATE TRIGGER events_no_delete BEFORE DELETE ON events
-BEGIN
-    SELECT RAISE(ABORT, 'events are append-only');
-END;
-
-CREATE TABLE idempotency (
-    -- Answers that a repeated request with the same Idempotency-Key gets again.
-    principal  TEXT NOT NULL,
-    key        TEXT NOT NULL,
-    body_hash  BLOB NOT NULL,             -- SHA-256 of method, path and body
-    job_id     INTEGER NOT NULL REFERENCES jobs (id),
-    created_at INTEGER NOT NULL,
-    PRIMARY KEY (principal, key)
-) STRICT, WITHOUT ROWID;
-
-CREATE INDEX idempotency_by_age ON idempotency (created_at);
-
-CREATE VIEW v_queues AS
-SELECT queue, sum(state = 'waiting') AS waiting, sum(state = 'queued') AS queued, sum(state = 'running') AS running
-  FROM jobs
- WHERE state IN ('waiting', 'queued', 'running')
- GROUP BY queue;
 
 CREATE VIEW v_attempts AS
 SELECT v.id, a.number, a.state, a.outcome, a.pid, a.exit_code, a.signal, a.error,
@@ -280,11 +253,274 @@ CREATE INDEX jobs_expiring ON jobs (expires_at)
 CREATE INDEX jobs_overdue ON jobs (deadline_at)
  WHERE deadline_at IS NOT NULL AND (state = 'waiting' OR state = 'queued');
 
+CREATE UNIQUE INDEX jobs_unique ON jobs (owner, unique_key)
+ WHERE unique_key IS NOT NULL AND (state = 'waiting' OR state = 'queued' OR state = 'running');
+
+CREATE INDEX jobs_by_batch ON jobs (batch, id) WHERE batch IS NOT NULL;
+
+CREATE TABLE dependencies (
+    -- One job waits for how another one ends. Rows may be added by hand to a job that waits (hold it
+    -- first): the triggers below keep them sound, and the worker looks at them within a second.
+    job_id    INTEGER NOT NULL REFERENCES jobs (id), -- waits
+    parent_id INTEGER NOT NULL,           -- for this job; it may have been pruned since: see tombstones
+    condition TEXT NOT NULL DEFAULT 'success'
+              CHECK (condition = 'success' OR condition = 'failure' OR condition = 'any' OR condition = 'started'),
+    state     TEXT NOT NULL DEFAULT 'pending'
+              CHECK (state = 'pending' OR state = 'met' OR state = 'impossible'),
+    PRIMARY KEY (job_id, parent_id, condition),
+    CHECK (job_id <> parent_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX dependencies_by_parent ON dependencies (parent_id, state, job_id);
+
+CREATE INDEX dependencies_upward ON dependencies (job_id) WHERE parent_id > job_id;
+
+CREATE TABLE dependency_rules (
+    -- What becomes of a dependency, by the state that its parent has reached.
+    parent_state TEXT NOT NULL REFERENCES job_states (state),
+    has_started  INTEGER NOT NULL,        -- 1: a process of the parent ever existed
+    condition    TEXT NOT NULL,
+    outcome      TEXT NOT NULL,           -- met or impossible; no row: pending
+    PRIMARY KEY (parent_state, has_started, condition)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE unresolved (
+    -- Jobs that have ended (or started) and whose dependants were not all looked at in that
+    -- transaction, because there were too many or because they were written by hand.
+    job_id INTEGER PRIMARY KEY
+) STRICT;
+
+CREATE TRIGGER dependencies_parent BEFORE INSERT ON dependencies
+WHEN NOT EXISTS (SELECT 1 FROM jobs WHERE id = NEW.parent_id)
+BEGIN
+    SELECT RAISE(ABORT, 'there is no such job to depend on');
+END;
+
+CREATE TRIGGER dependencies_child BEFORE INSERT ON dependencies
+WHEN NEW.state = 'pending'
+ AND NOT EXISTS (SELECT 1 FROM jobs WHERE id = NEW.job_id AND state = 'waiting' AND attempt = 0)
+BEGIN
+    SELECT RAISE(ABORT, 'only a job that waits and has never started can be given a dependency; hold it first');
+END;
+
+CREATE TRIGGER dependencies_cycle BEFORE INSERT ON dependencies
+WHEN (NEW.parent_id > NEW.job_id OR EXISTS (SELECT 1 FROM dependencies WHERE parent_id > job_id))
+ AND EXISTS (WITH RECURSIVE ancestors (id) AS (
+                 SELECT NEW.parent_id
+                 UNION
+                 SELECT d.parent_id FROM dependencies d JOIN ancestors a ON d.job_id = a.id)
+             SELECT 1 FROM ancestors WHERE id = NEW.job_id)
+BEGIN
+    SELECT RAISE(ABORT, 'this dependency would close a circle');
+END;
+
+CREATE TRIGGER dependencies_born BEFORE INSERT ON dependencies
+WHEN NEW.state <> 'pending'
+ AND NOT EXISTS (SELECT 1
+                   FROM jobs p
+                   JOIN dependency_rules r ON r.parent_state = p.state
+                  WHERE p.id = NEW.parent_id AND r.condition = NEW.condition AND r.outcome = NEW.state
+                    AND r.has_started = EXISTS (SELECT 1 FROM attempts a
+                                                 WHERE a.job_id = p.id AND a.started_at IS NOT NULL))
+BEGIN
+    SELECT RAISE(ABORT, 'a dependency is settled by what its parent did');
+END;
+
+CREATE TRIGGER dependencies_late AFTER INSERT ON dependencies
+WHEN NEW.state = 'pending'
+ AND EXISTS (SELECT 1 FROM jobs WHERE id = NEW.parent_id AND (finished_at IS NOT NULL OR attempt > 0))
+BEGIN
+    INSERT OR IGNORE INTO unresolved (job_id) VALUES (NEW.parent_id);
+END;
+
+CREATE TRIGGER dependencies_settle BEFORE UPDATE ON dependencies
+WHEN NEW.job_id <> OLD.job_id OR NEW.parent_id <> OLD.parent_id OR NEW.condition <> OLD.condition
+  OR (NEW.state <> OLD.state
+      AND (OLD.state <> 'pending'
+           OR NOT EXISTS (SELECT 1
+                            FROM jobs p
+                            JOIN dependency_rules r ON r.parent_state = p.state
+                           WHERE p.id = OLD.parent_id AND r.condition = OLD.condition AND r.outcome = NEW.state
+                             AND r.has_started = EXISTS (SELECT 1 FROM attempts a
+                                                          WHERE a.job_id = p.id AND a.started_at IS NOT NULL))))
+BEGIN
+    SELECT RAISE(ABORT, 'a dependency is settled by what its parent did');
+END;
+
+CREATE VIEW v_dependencies AS
+SELECT v.id AS job, v.state AS job_state, d.condition AS waits_for, d.state, p.id AS parent, p.state AS parent_state,
+       d.job_id, d.parent_id
+  FROM dependencies d
+  JOIN v_jobs v ON v.job_id = d.job_id
+  LEFT JOIN v_jobs p ON p.job_id = d.parent_id;
+
+CREATE TABLE queues (
+    -- Named lanes. One is in the configuration, or was named by a job once; those in use have a row.
+    name                  TEXT PRIMARY KEY CHECK (name <> ''),
+    is_configured         INTEGER NOT NULL DEFAULT 0, -- 1: named in the configuration of the last start
+    configured_max_running INTEGER CHECK (configured_max_running >= 0), -- its limit there; NULL: none
+    max_running           INTEGER CHECK (max_running >= 0), -- set since then and kept; NULL: as configured
+    paused_at             INTEGER,        -- NULL: not paused
+    paused_until          INTEGER,        -- it resumes by itself; NULL: when somebody resumes it
+    paused_by             TEXT,           -- principal
+    pause_reason          TEXT,           -- the words of who paused it
+    changed_at            INTEGER,
+    CHECK (paused_at IS NOT NULL OR (paused_until IS NULL AND paused_by IS NULL AND pause_reason IS NULL))
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE drain (
+    -- A row: nothing is started, what runs goes on. It outlives restarts.
+    id     INTEGER PRIMARY KEY CHECK (id = 1),
+    since  INTEGER NOT NULL,
+    by     TEXT NOT NULL,                 -- principal
+    reason TEXT                           -- in their words
+) STRICT;
+
+CREATE INDEX jobs_queued ON jobs (queue, priority DESC, owner, queued_at, id) WHERE state = 'queued';
+
+CREATE INDEX jobs_running ON jobs (queue) WHERE state = 'running';
+
+CREATE INDEX jobs_waiting ON jobs (queue) WHERE state = 'waiting';
+
+CREATE TABLE signal_requests (
+    -- Signals that somebody wants to be sent to the main process of a running job. The worker sends
+    -- them, says so in the job's history, and removes the row.
+    id        INTEGER PRIMARY KEY AUTOINCREMENT,
+    job_id    INTEGER NOT NULL REFERENCES jobs (id),
+    attempt   INTEGER NOT NULL,
+    signal    INTEGER NOT NULL CHECK (signal BETWEEN 1 AND 64),
+    principal TEXT NOT NULL,
+    at        INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE job_totals (
+    -- How many jobs of each queue ever became final so, those pruned since included.
+    queue TEXT NOT NULL,
+    state TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (queue, state)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE job_minutes (
+    -- What happened in each minute of the last days, for throughput and waiting times.
+    minute    INTEGER NOT NULL,           -- since 1970-01-01 UTC
+    queue     TEXT NOT NULL,
+    submitted INTEGER NOT NULL DEFAULT 0,
+    claimed   INTEGER NOT NULL DEFAULT 0, -- attempts
+    wait_us   INTEGER NOT NULL DEFAULT 0, -- of those, from queued to claimed, summed
+    succeeded INTEGER NOT NULL DEFAULT 0,
+    failed    INTEGER NOT NULL DEFAULT 0,
+    cancelled INTEGER NOT NULL DEFAULT 0,
+    skipped   INTEGER NOT NULL DEFAULT 0,
+    lost      INTEGER NOT NULL DEFAULT 0,
+    run_us    INTEGER NOT NULL DEFAULT 0, -- of those, from start to end, summed
+    PRIMARY KEY (minute, queue)
+) STRICT, WITHOUT ROWID;
+
+CREATE VIEW v_queues AS
+SELECT n.name AS queue,
+       (SELECT count(*) FROM jobs INDEXED BY jobs_waiting WHERE state = 'waiting' AND queue = n.name) AS waiting,
+       (SELECT count(*) FROM jobs INDEXED BY jobs_queued WHERE state = 'queued' AND queue = n.name) AS queued,
+       (SELECT count(*) FROM jobs INDEXED BY jobs_running WHERE state = 'running' AND queue = n.name) AS running,
+       coalesce(q.max_running, q.configured_max_running) AS max_running,
+       strftime('%Y-%m-%dT%H:%M:%S', q.paused_at / 1000000, 'unixepoch') || printf('.%06dZ', q.paused_at % 1000000) AS paused_at,
+       strftime('%Y-%m-%dT%H:%M:%S', q.paused_until / 1000000, 'unixepoch') || printf('.%06dZ', q.paused_until % 1000000) AS paused_until,
+       q.paused_by, q.pause_reason
+  FROM (SELECT name FROM queues
+        UNION SELECT queue FROM jobs INDEXED BY jobs_waiting WHERE state = 'waiting'
+        UNION SELECT queue FROM jobs INDEXED BY jobs_queued WHERE state = 'queued'
+        UNION SELECT queue FROM jobs INDEXED BY jobs_running WHERE state = 'running') n
+  LEFT JOIN queues q ON q.name = n.name;
+
 CREATE VIEW v_waiting AS
-SELECT v.id, v.state, v.reason,
+SELECT v.id, v.state,
+       CASE WHEN j.state = 'waiting' THEN j.reason
+            WHEN EXISTS (SELECT 1 FROM drain) THEN 'draining'
+            WHEN q.paused_at IS NOT NULL THEN 'queue_paused'
+            WHEN q.max_running IS NOT NULL AND q.running >= q.max_running THEN 'queue_limit'
+       END AS reason,
        strftime('%Y-%m-%dT%H:%M:%S', j.run_at / 1000000, 'unixepoch') || printf('.%06dZ', j.run_at % 1000000) AS run_at,
        strftime('%Y-%m-%dT%H:%M:%S', j.expires_at / 1000000, 'unixepoch') || printf('.%06dZ', j.expires_at % 1000000) AS expires_at,
        v.attempt, j.max_attempts, v.name, v.task, v.owner, v.queue, v.priority, v.command, v.submitted_at, v.job_id
   FROM v_jobs v
   JOIN jobs j ON j.id = v.job_id
+  LEFT JOIN v_queues q ON q.queue = j.queue
  WHERE j.state = 'waiting' OR j.state = 'queued';
+
+CREATE TABLE job_labels (
+    -- The labels of jobs, for finding them; the job's own column `labels` is what is shown.
+    label  TEXT NOT NULL,                 -- name=value
+    job_id INTEGER NOT NULL,
+    PRIMARY KEY (label, job_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX jobs_by_queue ON jobs (queue, id) WHERE queue <> 'default';
+
+CREATE INDEX jobs_by_task ON jobs (task, id) WHERE task IS NOT NULL;
+
+CREATE INDEX jobs_by_finished ON jobs (finished_at) WHERE finished_at IS NOT NULL;
+
+CREATE TABLE kept_jobs (
+    -- Finished or not, these jobs and their outputs are not pruned.
+    job_id INTEGER PRIMARY KEY REFERENCES jobs (id),
+    by     TEXT NOT NULL,                 -- principal
+    at     INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE tombstones (
+    -- What remains of a job whose rows were pruned.
+    job_id      INTEGER PRIMARY KEY,
+    uuid        BLOB NOT NULL UNIQUE CHECK (length(uuid) = 16),
+    owner       TEXT NOT NULL,
+    state       TEXT NOT NULL,
+    finished_at INTEGER NOT NULL,
+    pruned_at   INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE chain_heads (
+    -- Events up to and including this one were pruned; the chain goes on from its hash. Each was
+    -- itself recorded in the chain, by the event `pruned` that names the same hash.
+    event_id  INTEGER PRIMARY KEY,
+    hash      BLOB NOT NULL CHECK (length(hash) = 32),
+    pruned_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TRIGGER jobs_no_delete BEFORE DELETE ON jobs
+WHEN NOT EXISTS (SELECT 1 FROM tombstones WHERE job_id = OLD.id)
+BEGIN
+    SELECT RAISE(ABORT, 'jobs are history and stay');
+END;
+
+CREATE TRIGGER events_no_delete BEFORE DELETE ON events
+WHEN NOT EXISTS (SELECT 1 FROM chain_heads WHERE event_id >= OLD.id)
+BEGIN
+    SELECT RAISE(ABORT, 'events are append-only');
+END;
+
+CREATE TRIGGER dependencies_no_delete BEFORE DELETE ON dependencies
+WHEN NOT EXISTS (SELECT 1 FROM tombstones WHERE job_id = OLD.job_id)
+BEGIN
+    SELECT RAISE(ABORT, 'a dependency stays as long as its job; cancel the job instead');
+END;
+
+CREATE TABLE "idempotency" (
+    -- Answers that a repeated request with the same Idempotency-Key gets again.
+    principal  TEXT NOT NULL,
+    key        TEXT NOT NULL,
+    body_hash  BLOB NOT NULL,             -- SHA-256 of method, path and body
+    job_id     INTEGER NOT NULL,          -- the job, or the first one of the batch; it may have been pruned
+    batch      BLOB,                      -- the batch it made; NULL: one job
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (principal, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX idempotency_by_age ON idempotency (created_at);
+
+CREATE VIEW v_pruned AS
+SELECT lower(substr(hex(uuid), 1, 8) || '-' || substr(hex(uuid), 9, 4) || '-' || substr(hex(uuid), 13, 4)
+       || '-' || substr(hex(uuid), 17, 4) || '-' || substr(hex(uuid), 21)) AS id,
+       state, owner,
+       strftime('%Y-%m-%dT%H:%M:%S', finished_at / 1000000, 'unixepoch') || printf('.%06dZ', finished_at % 1000000) AS finished_at,
+       strftime('%Y-%m-%dT%H:%M:%S', pruned_at / 1000000, 'unixepoch') || printf('.%06dZ', pruned_at % 1000000) AS pruned_at,
+       job_id
+  FROM tombstones;

@@ -45,6 +45,12 @@ static const struct field JOB_FIELDS[] = {
 	{FIELD_INT64,  AT(deadline_us)},
 	{FIELD_TEXT,   AT(retry)},
 	{FIELD_INT,    AT(max_attempts)},
+	{FIELD_TEXT,   AT(depends_rule)},
+	{FIELD_INT64,  AT(stdin_from)},
+	{FIELD_UUID,   AT(batch)},
+	{FIELD_UUID,   AT(rerun_of)},
+	{FIELD_TEXT,   AT(unique_key)},
+	{FIELD_INT64,  AT(queued_at)},
 };
 /* clang-format on */
 #undef AT

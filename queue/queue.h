@@ -29,6 +29,8 @@
 #include <sys/types.h>
 
 #include "common/common.h"
+#include "queue/dependencies.h"
+#include "queue/lanes.h"
 #include "queue/retry.h"
 
 /* --- words --- */
@@ -116,6 +118,9 @@ int queue_checkpoint(struct queue *queue, int64_t wal_bytes, struct err *err);
 
 /* --- submitting --- */
 
+/* What becomes of a submission whose unique key names a job that its owner has alive. */
+enum unique_conflict { UNIQUE_RETURN = 0, UNIQUE_REJECT, UNIQUE_REPLACE };
+
 /* A validated request. Texts are the caller's, may be NULL where the column may be. */
 struct submission {
 	const char *owner;
@@ -144,15 +149,28 @@ struct submission {
 	const char *task;	     /* NULL: a command of its own; else with it: */
 	const char *task_definition; /* JSON; kept once for all jobs with this hash */
 	uint8_t task_hash[DIGEST_BYTES];
-	const char *parameters;		/* JSON object */
-	const char *success_exit_codes; /* JSON array of integers; NULL: [0] */
+	const char *parameters;			  /* JSON object */
+	const char *success_exit_codes;		  /* JSON array of integers; NULL: [0] */
+	const struct dependency_wish *depends_on; /* `depends_count` of them */
+	size_t depends_count;
+	bool is_any_enough; /* depends_rule any; else all */
+	/* the one of depends_on (on success) whose stdout becomes this job's stdin, or
+	 * NULL */
+	const struct dependency_wish *stdin_from;
+	const char *rerun_of;	/* id of the job that it repeats; NULL: none */
+	const char *unique_key; /* NULL: none */
+	enum unique_conflict unique_conflict;
+	bool is_kept; /* exempt from retention */
 };
 
 struct submitted {
 	char id[JOB_ID_BYTES];
 	int64_t row, submitted_at;
-	bool is_replay; /* an earlier request with this key made it; nothing was
-			   written */
+	enum job_state state; /* it was born as */
+	const char *reason;   /* why; NULL, or one of ours */
+	bool is_existing;     /* unique: this one is alive already; nothing was written */
+	bool is_replay;	      /* an earlier request with this key made it; nothing was
+				 written */
 };
 
 /* What a job submitted at `now` is born as, queued or waiting, and why (NULL: queued). */
@@ -197,8 +215,13 @@ struct job {
 	int64_t submitted_at, started_at, finished_at; /* 0: not yet */
 	int64_t run_at, expires_at;		       /* 0: none */
 	int64_t deadline_us;			       /* 0: none */
-	char *retry;	  /* JSON object; NULL: no other attempt */
-	int max_attempts; /* counts the first */
+	char *retry;	    /* JSON object; NULL: no other attempt */
+	int max_attempts;   /* counts the first */
+	char *depends_rule; /* NULL: all; "any" */
+	int64_t stdin_from; /* row of the job whose stdout it reads; 0: none */
+	char batch[JOB_ID_BYTES], rerun_of[JOB_ID_BYTES]; /* "": none */
+	char *unique_key;
+	int64_t queued_at; /* since when it may start; 0: not yet */
 	int attempt;
 	bool has_exit_code, has_signal;
 	int exit_code, signal;

@@ -68,6 +68,7 @@ static int job_insert(struct queue *queue, const struct submission *s,
 		as_int_if(s->deadline_us != 0, s->deadline_us),
 		as_text(s->retry),
 		as_int(s->max_attempts),
+		as_int_if(state == JOB_QUEUED, now),
 	};
 	return db_run(queue, STATEMENT_JOB_INSERT, binds, ARRAY_SIZE(binds), err);
 }

@@ -36,7 +36,8 @@ static int waiting_event(struct queue *queue, int64_t row, const char *kind,
 
 static int become_queued(struct queue *queue, int64_t row, struct err *err)
 {
-	if (db_run(queue, STATEMENT_JOB_QUEUE, BINDS(as_int(row)), err) < 0)
+	if (db_run(queue, STATEMENT_JOB_QUEUE, BINDS(as_int(row), as_int(clock_now_us())),
+		   err) < 0)
 		return -1;
 	return waiting_event(queue, row, "due", JOB_QUEUED, NULL, NULL, err);
 }
@@ -177,7 +178,8 @@ static int release(struct queue *queue, int64_t row, const struct hold_state *no
 	if (now->run_at > clock_now_us())
 		return wait_for(queue, row, "released",
 				now->attempt > 0 ? "retry" : "run_at", principal, err);
-	if (db_run(queue, STATEMENT_JOB_QUEUE, BINDS(as_int(row)), err) < 0)
+	if (db_run(queue, STATEMENT_JOB_QUEUE, BINDS(as_int(row), as_int(clock_now_us())),
+		   err) < 0)
 		return -1;
 	return waiting_event(queue, row, "released", JOB_QUEUED, principal, NULL, err);
 }

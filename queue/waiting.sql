@@ -25,7 +25,7 @@ SELECT id, deadline_at
  LIMIT ?2
 
 -- name: job_queue
-UPDATE jobs SET state = 'queued', reason = NULL, version = version + 1 WHERE id = ?1
+UPDATE jobs SET state = 'queued', reason = NULL, queued_at = ?2, version = version + 1 WHERE id = ?1
 
 -- Its last attempt's exit code, if it had one, stays.
 -- name: job_expire

@@ -1,0 +1,125 @@
+/* lanes.h - named queues with limits and pauses, draining, and why a job does not run.
+ *
+ * Part of queue.h. What users call a queue is called a lane here, since `struct queue` is
+ * the handle: a row of the table `queues`. */
+#ifndef REEVE_QUEUE_LANES_H
+#define REEVE_QUEUE_LANES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/common.h"
+#include "queue/dependencies.h"
+
+/* A queue as the configuration names it. */
+struct lane_setting {
+	const char *name;
+	int64_t max_running; /* -1: no limit of its own */
+};
+
+/* [write] Makes the rows say what the configuration says: those named are there with
+ * their limits, others are not configured any more (they stay, with their jobs). What was
+ * set by queue_lane_limit and pauses stay. Nothing is written when nothing differs. */
+int queue_lanes_configure(struct queue *queue, const struct lane_setting *settings,
+			  size_t count, struct err *err);
+
+struct lane {
+	char *name;
+	bool is_configured;
+	int64_t max_running;		/* in force; -1: none */
+	int64_t configured_max_running; /* -1: none */
+	bool is_limit_set;		/* by queue_lane_limit */
+	int64_t waiting, queued, running;
+	int64_t oldest_queued_at;	 /* 0: none is queued */
+	int64_t paused_at, paused_until; /* 0: not paused; no end */
+	char *paused_by, *pause_reason;
+};
+struct lane_list {
+	struct lane *item;
+	size_t count;
+};
+/* 1, 0 there is no such queue, -1. */
+int queue_lane_get(struct queue *queue, const char *name, struct lane *ret,
+		   struct err *err);
+/* All that are configured, have a row, or have living jobs; by name. */
+int queue_lane_list(struct queue *queue, struct lane_list *ret, struct err *err);
+void lane_release(struct lane *lane);
+void lane_list_release(struct lane_list *list);
+
+/* [write] All with their event (queue_paused, queue_resumed, queue_limited).
+ * ERR_NOT_FOUND when there is no such queue. Pausing again changes reason and end;
+ * resuming one that is not paused is fine. `until` 0: until somebody resumes it.
+ * `max_running` -1: no limit, LANE_AS_CONFIGURED: forget what was set. */
+#define LANE_AS_CONFIGURED (-2)
+int queue_lane_pause(struct queue *queue, const char *principal, const char *name,
+		     const char *reason, int64_t until, struct err *err);
+int queue_lane_resume(struct queue *queue, const char *principal, const char *name,
+		      struct err *err);
+int queue_lane_limit(struct queue *queue, const char *principal, const char *name,
+		     int64_t max_running, struct err *err);
+
+/* [write] Nothing is started any more until undrained, whoever restarts; what runs goes
+ * on. With events `draining` and `undrained`. Asking twice is fine. */
+int queue_drain(struct queue *queue, const char *principal, const char *reason,
+		struct err *err);
+int queue_undrain(struct queue *queue, const char *principal, struct err *err);
+
+struct drain {
+	int64_t since;
+	char *by, *reason; /* heap */
+};
+/* 1 draining, 0 not, -1. */
+int queue_drain_get(struct queue *queue, struct drain *ret, struct err *err);
+void drain_release(struct drain *drain);
+
+/* --- explaining --- */
+
+/* clang-format off */
+#define HINDRANCES(X) \
+	X(HINDRANCE_DEPENDENCY,  "dependency") \
+	X(HINDRANCE_RUN_AT,      "run_at") \
+	X(HINDRANCE_HOLD,        "hold") \
+	X(HINDRANCE_RETRY,       "retry") \
+	X(HINDRANCE_PAUSED,      "queue_paused") \
+	X(HINDRANCE_FULL,        "queue_limit") \
+	X(HINDRANCE_DRAINING,    "draining") \
+	X(HINDRANCE_NO_SLOT,     "no_free_slot") \
+	X(HINDRANCE_NO_WORKER,   "no_worker")
+/* clang-format on */
+enum hindrance_kind {
+#define HINDRANCE_ENUM_(value, word) value,
+	HINDRANCES(HINDRANCE_ENUM_)
+#undef HINDRANCE_ENUM_
+		HINDRANCE_COUNT_
+};
+const char *hindrance_word(enum hindrance_kind kind);
+
+/* One reason why a job does not run yet. Fields that say nothing for the kind are 0, NULL
+ * or "". */
+struct hindrance {
+	enum hindrance_kind kind;
+	int64_t until;	    /* it passes by itself then; 0: not by itself */
+	char *by, *text;    /* who, and their words (heap) */
+	char parent_id[37]; /* dependency; "" for one that the viewer may not see */
+	enum dependency_condition condition;
+	int64_t running, limit; /* full queue, no free slot */
+	int64_t since;		/* paused, draining; no worker: its last heartbeat */
+};
+
+#define EXPLAIN_AHEAD_MAX 1000
+struct explanation {
+	char state[12];
+	struct hindrance *item; /* what would hold it back now even if the others went */
+	size_t count;		/* 0: it runs, has ended, or starts at any moment */
+	int64_t ahead; /* jobs that will start before it, at most EXPLAIN_AHEAD_MAX */
+	bool is_ahead_capped;
+	int64_t earliest_at; /* when it could start at the earliest, as far as times are
+				known; 0: nobody knows */
+};
+/* 1, 0 no such job, -1. */
+int queue_explain(struct queue *queue, const struct viewer *viewer, const char *id,
+		  struct explanation *ret, struct err *err);
+void explanation_release(struct explanation *explanation);
+
+#endif
