@@ -271,7 +271,9 @@ CREATE TABLE dependencies (
     CHECK (job_id <> parent_id)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX dependencies_by_parent ON dependencies (parent_id, state, job_id);
+CREATE INDEX dependencies_by_parent ON dependencies (parent_id, state, condition, job_id);
+
+CREATE INDEX dependencies_pending ON dependencies (job_id) WHERE state = 'pending';
 
 CREATE INDEX dependencies_upward ON dependencies (job_id) WHERE parent_id > job_id;
 
@@ -297,8 +299,8 @@ BEGIN
 END;
 
 CREATE TRIGGER dependencies_child BEFORE INSERT ON dependencies
-WHEN NEW.state = 'pending'
- AND NOT EXISTS (SELECT 1 FROM jobs WHERE id = NEW.job_id AND state = 'waiting' AND attempt = 0)
+WHEN NOT EXISTS (SELECT 1 FROM jobs WHERE id = NEW.job_id AND state = 'waiting' AND attempt = 0)
+ AND EXISTS (SELECT 1 FROM events WHERE job_id = NEW.job_id)
 BEGIN
     SELECT RAISE(ABORT, 'only a job that waits and has never started can be given a dependency; hold it first');
 END;
@@ -316,19 +318,25 @@ END;
 
 CREATE TRIGGER dependencies_born BEFORE INSERT ON dependencies
 WHEN NEW.state <> 'pending'
- AND NOT EXISTS (SELECT 1
-                   FROM jobs p
-                   JOIN dependency_rules r ON r.parent_state = p.state
-                  WHERE p.id = NEW.parent_id AND r.condition = NEW.condition AND r.outcome = NEW.state
-                    AND r.has_started = EXISTS (SELECT 1 FROM attempts a
-                                                 WHERE a.job_id = p.id AND a.started_at IS NOT NULL))
+ AND (EXISTS (SELECT 1 FROM events WHERE job_id = NEW.job_id)
+      OR NOT EXISTS (SELECT 1
+                       FROM jobs p
+                       JOIN dependency_rules r ON r.parent_state = p.state
+                      WHERE p.id = NEW.parent_id AND r.condition = NEW.condition AND r.outcome = NEW.state
+                        AND r.has_started = EXISTS (SELECT 1 FROM attempts a
+                                                     WHERE a.job_id = p.id AND a.started_at IS NOT NULL)))
 BEGIN
-    SELECT RAISE(ABORT, 'a dependency is settled by what its parent did');
+    SELECT RAISE(ABORT, 'a dependency is settled by what its parent did; a new one is pending');
 END;
 
 CREATE TRIGGER dependencies_late AFTER INSERT ON dependencies
 WHEN NEW.state = 'pending'
- AND EXISTS (SELECT 1 FROM jobs WHERE id = NEW.parent_id AND (finished_at IS NOT NULL OR attempt > 0))
+ AND EXISTS (SELECT 1
+               FROM jobs p
+               JOIN dependency_rules r ON r.parent_state = p.state
+              WHERE p.id = NEW.parent_id AND r.condition = NEW.condition
+                AND r.has_started = EXISTS (SELECT 1 FROM attempts a
+                                             WHERE a.job_id = p.id AND a.started_at IS NOT NULL))
 BEGIN
     INSERT OR IGNORE INTO unresolved (job_id) VALUES (NEW.parent_id);
 END;
@@ -515,6 +523,21 @@ CREATE TABLE "idempotency" (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX idempotency_by_age ON idempotency (created_at);
+
+CREATE TABLE batch_items (
+    -- The jobs of a batch that was sent with an Idempotency-Key, in the order of the request; as long
+    -- as the key.
+    batch  BLOB NOT NULL,
+    item   INTEGER NOT NULL,              -- 0, 1, ...
+    job_id INTEGER NOT NULL,              -- may have been alive before, or pruned since
+    PRIMARY KEY (batch, item)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER idempotency_forget AFTER DELETE ON idempotency
+WHEN OLD.batch IS NOT NULL
+BEGIN
+    DELETE FROM batch_items WHERE batch = OLD.batch;
+END;
 
 CREATE VIEW v_pruned AS
 SELECT lower(substr(hex(uuid), 1, 8) || '-' || substr(hex(uuid), 9, 4) || '-' || substr(hex(uuid), 13, 4)

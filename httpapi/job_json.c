@@ -4,15 +4,14 @@
 #include "httpapi/process.h"
 
 void job_face_of_submission(struct job_face *ret, const struct submission *submission,
-			    const char *id, int64_t submitted_at)
+			    const struct submitted *submitted)
 {
-	const char *reason;
-	const enum job_state state =
-		submission_state(submission, id ? submitted_at : clock_now_us(), &reason);
+	const bool has_id = submitted->id[0] != '\0';
+	const int64_t submitted_at = has_id ? submitted->submitted_at : 0;
 	*ret = (struct job_face){
-		.id = id,
+		.id = has_id ? submitted->id : NULL,
 		.owner = submission->owner,
-		.reason = reason,
+		.reason = submitted->reason,
 		.name = submission->name,
 		.queue = submission->queue ? submission->queue : "default",
 		.command = submission->command,
@@ -20,7 +19,7 @@ void job_face_of_submission(struct job_face *ret, const struct submission *submi
 		.labels = submission->labels,
 		.task = submission->task,
 		.parameters = submission->parameters,
-		.state = state,
+		.state = submitted->state,
 		.priority = submission->priority,
 		.run_at = submission->run_at,
 		.expires_at = submission->expires_at,
@@ -33,6 +32,7 @@ void job_face_of_submission(struct job_face *ret, const struct submission *submi
 		.output_bytes_max = submission->output_bytes_max,
 		.output_policy = submission->output_policy,
 		.submitted_at = submitted_at,
+		.finished_at = job_state_is_final(submitted->state) ? submitted_at : 0,
 		.version = 1,
 	};
 }

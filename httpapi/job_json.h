@@ -26,9 +26,9 @@ struct job_face {
 	const struct attempt *last; /* NULL: none */
 };
 
-/* `id` NULL (a dry run) shows as null; it is then submitted now. */
+/* As it was born. Without an id (a dry run) that shows as null, and so does the time. */
 void job_face_of_submission(struct job_face *ret, const struct submission *submission,
-			    const char *id, int64_t submitted_at);
+			    const struct submitted *submitted);
 
 /* Fills the face and, from the database, /proc and the growing output, its last attempt
  * (into `last`, to be released with attempt_release). */

@@ -89,18 +89,36 @@ static void put_answer(struct buf *body, const struct job_face *face, bool is_dr
 	json_close(&json, '}');
 }
 
-static enum MHD_Result answer_submission(struct request *request, const char *id,
-					 int64_t submitted_at)
+static enum MHD_Result answer_submission(struct request *request,
+					 const struct submitted *submitted)
 {
 	const struct submitting *submitting = request->work;
+	const bool is_dry_run = submitted->id[0] == '\0';
 	struct buf body = BUF_INIT(ANSWER_BYTES_MAX);
 	struct job_face face;
-	job_face_of_submission(&face, &submitting->intake.submission, id, submitted_at);
-	put_answer(&body, &face, id == NULL);
-	if (!id)
+	job_face_of_submission(&face, &submitting->intake.submission, submitted);
+	put_answer(&body, &face, is_dry_run);
+	if (is_dry_run)
 		return answer_send(request, MHD_HTTP_OK, answer_json(&body));
 	return answer_send(request, MHD_HTTP_CREATED,
 			   wait_response(&submitting->wait, &body, face.version));
+}
+
+/* What would become of it if it were submitted now. */
+static enum MHD_Result answer_dry_run(struct request *request)
+{
+	const struct submitting *submitting = request->work;
+	struct readers *readers = request->server->readers;
+	struct queue *queue = NULL;
+	struct submitted born = {.row = 0};
+	struct err err = ERR_INIT;
+	if (readers_take(readers, &queue, &err) < 0)
+		return answer_error(request, &err);
+	const int result =
+		queue_births(queue, &submitting->intake.submission, 1, &born, &err);
+	readers_give(readers, queue);
+	return result < 0 ? answer_error(request, &err)
+			  : answer_submission(request, &born);
 }
 
 /* The first answer again: the job as it was when it was accepted. */
@@ -146,8 +164,7 @@ static enum MHD_Result go_on(struct request *request)
 		return wait_and_answer(request, wait);
 	if (wait->is_replay)
 		return answer_replay(request);
-	return answer_submission(request, write->submitted.id,
-				 write->submitted.submitted_at);
+	return answer_submission(request, &write->submitted);
 }
 
 static enum MHD_Result commit(struct request *request)
@@ -204,7 +221,7 @@ enum MHD_Result handle_job_submit(struct request *request)
 		answered = answer_problems(request, ERR_INVALID, &problems);
 	else if (is_dry_run) {
 		submitting->intake.submission.owner = request->who.name;
-		answered = answer_submission(request, NULL, 0);
+		answered = answer_dry_run(request);
 	} else
 		answered = commit(request);
 	problems_release(&problems);

@@ -34,8 +34,9 @@ static int run_submit(struct queue *queue, struct write *write)
 
 static int run_cancel(struct queue *queue, struct write *write)
 {
-	return queue_cancel(queue, &write->viewer, write->job_id, write->text,
-			    write->force, &write->cancelled, &write->err);
+	const struct cancel_wish wish = {.text = write->text, .is_forced = write->force};
+	return queue_cancel(queue, &write->viewer, write->job_id, &wish,
+			    &write->cancelled, &write->err);
 }
 
 static int run_hold(struct queue *queue, struct write *write)

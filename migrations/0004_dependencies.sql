@@ -29,7 +29,9 @@ CREATE TABLE dependencies (
 ) STRICT, WITHOUT ROWID;
 
 -- What waits for a job that has ended, and every question about its dependants.
-CREATE INDEX dependencies_by_parent ON dependencies (parent_id, state, job_id);
+CREATE INDEX dependencies_by_parent ON dependencies (parent_id, state, condition, job_id);
+-- Does a job still wait for any of them?
+CREATE INDEX dependencies_pending ON dependencies (job_id) WHERE state = 'pending';
 -- Nearly always empty: a dependency that is submitted points to an older row, so that only
 -- those written by hand can close a circle.
 CREATE INDEX dependencies_upward ON dependencies (job_id) WHERE parent_id > job_id;
@@ -47,6 +49,10 @@ INSERT INTO dependency_rules (parent_state, has_started, condition, outcome) VAL
     ('waiting',   1, 'started', 'met'),  -- for its next attempt
     ('queued',    1, 'started', 'met'),
     ('running',   1, 'started', 'met'),
+    ('succeeded', 0, 'success', 'met'),  -- its start was never noted
+    ('succeeded', 0, 'failure', 'impossible'),
+    ('succeeded', 0, 'any',     'met'),
+    ('succeeded', 0, 'started', 'met'),
     ('succeeded', 1, 'success', 'met'),
     ('succeeded', 1, 'failure', 'impossible'),
     ('succeeded', 1, 'any',     'met'),
@@ -96,9 +102,10 @@ BEGIN
     SELECT RAISE(ABORT, 'there is no such job to depend on');
 END;
 
+-- A job without an event is just being born, with all of its dependencies.
 CREATE TRIGGER dependencies_child BEFORE INSERT ON dependencies
-WHEN NEW.state = 'pending'
- AND NOT EXISTS (SELECT 1 FROM jobs WHERE id = NEW.job_id AND state = 'waiting' AND attempt = 0)
+WHEN NOT EXISTS (SELECT 1 FROM jobs WHERE id = NEW.job_id AND state = 'waiting' AND attempt = 0)
+ AND EXISTS (SELECT 1 FROM events WHERE job_id = NEW.job_id)
 BEGIN
     SELECT RAISE(ABORT, 'only a job that waits and has never started can be given a dependency; hold it first');
 END;
@@ -116,20 +123,26 @@ END;
 
 CREATE TRIGGER dependencies_born BEFORE INSERT ON dependencies
 WHEN NEW.state <> 'pending'
- AND NOT EXISTS (SELECT 1
-                   FROM jobs p
-                   JOIN dependency_rules r ON r.parent_state = p.state
-                  WHERE p.id = NEW.parent_id AND r.condition = NEW.condition AND r.outcome = NEW.state
-                    AND r.has_started = EXISTS (SELECT 1 FROM attempts a
-                                                 WHERE a.job_id = p.id AND a.started_at IS NOT NULL))
+ AND (EXISTS (SELECT 1 FROM events WHERE job_id = NEW.job_id)
+      OR NOT EXISTS (SELECT 1
+                       FROM jobs p
+                       JOIN dependency_rules r ON r.parent_state = p.state
+                      WHERE p.id = NEW.parent_id AND r.condition = NEW.condition AND r.outcome = NEW.state
+                        AND r.has_started = EXISTS (SELECT 1 FROM attempts a
+                                                     WHERE a.job_id = p.id AND a.started_at IS NOT NULL)))
 BEGIN
-    SELECT RAISE(ABORT, 'a dependency is settled by what its parent did');
+    SELECT RAISE(ABORT, 'a dependency is settled by what its parent did; a new one is pending');
 END;
 
 -- What its parent has done already settles it; the worker does so.
 CREATE TRIGGER dependencies_late AFTER INSERT ON dependencies
 WHEN NEW.state = 'pending'
- AND EXISTS (SELECT 1 FROM jobs WHERE id = NEW.parent_id AND (finished_at IS NOT NULL OR attempt > 0))
+ AND EXISTS (SELECT 1
+               FROM jobs p
+               JOIN dependency_rules r ON r.parent_state = p.state
+              WHERE p.id = NEW.parent_id AND r.condition = NEW.condition
+                AND r.has_started = EXISTS (SELECT 1 FROM attempts a
+                                             WHERE a.job_id = p.id AND a.started_at IS NOT NULL))
 BEGIN
     INSERT OR IGNORE INTO unresolved (job_id) VALUES (NEW.parent_id);
 END;

@@ -83,6 +83,21 @@ DROP TABLE idempotency;
 ALTER TABLE idempotency_kept RENAME TO idempotency;
 CREATE INDEX idempotency_by_age ON idempotency (created_at);
 
+CREATE TABLE batch_items (
+    -- The jobs of a batch that was sent with an Idempotency-Key, in the order of the request; as long
+    -- as the key.
+    batch  BLOB NOT NULL,
+    item   INTEGER NOT NULL,              -- 0, 1, ...
+    job_id INTEGER NOT NULL,              -- may have been alive before, or pruned since
+    PRIMARY KEY (batch, item)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER idempotency_forget AFTER DELETE ON idempotency
+WHEN OLD.batch IS NOT NULL
+BEGIN
+    DELETE FROM batch_items WHERE batch = OLD.batch;
+END;
+
 CREATE VIEW v_pruned AS
 SELECT lower(substr(hex(uuid), 1, 8) || '-' || substr(hex(uuid), 9, 4) || '-' || substr(hex(uuid), 13, 4)
        || '-' || substr(hex(uuid), 17, 4) || '-' || substr(hex(uuid), 21)) AS id,

@@ -2,7 +2,8 @@
  *
  * Before it started, that is final at once. While it runs, the wish is recorded (who,
  * why, how urgently) and survives every crash; the worker carries it out. */
-#include "queue/db.h"
+#include "queue/rowmap.h"
+#include "queue/settle.h"
 
 struct stop_state {
 	enum job_state state;
@@ -14,6 +15,19 @@ struct stop_wish {
 	int64_t row;
 	const char *principal, *text;
 	bool force;
+};
+
+/* What has to be walked for a cascade. */
+struct cascade {
+	const struct viewer *viewer;
+	struct stop_wish wish; /* the row is each one's in turn */
+	struct rowmap met;     /* jobs whose dependants are on the stack, or done */
+	struct step {
+		int64_t row;
+		bool is_open; /* its dependants were put above it */
+	} * step;	      /* heap: a stack */
+	size_t steps, capacity;
+	int left; /* how many may still be cancelled in this transaction */
 };
 
 static int stop_state_load(struct queue *queue, int64_t row, struct stop_state *ret,
@@ -73,7 +87,19 @@ static int cancel_before_start(struct queue *queue, const struct stop_wish *wish
 			 as_int(clock_now_us())),
 		   err) < 0)
 		return -1;
-	return cancel_event(queue, wish, "ended", "cancelled", "cancel", err);
+	if (cancel_event(queue, wish, "ended", "cancelled", "cancel", err) != 0)
+		return -1;
+	return job_ended(queue, wish->row, JOB_CANCELLED, err);
+}
+
+int job_cancel_unstarted(struct queue *queue, int64_t row, const char *principal,
+			 const char *text, struct err *err)
+{
+	return cancel_before_start(queue,
+				   &(const struct stop_wish){.row = row,
+							     .principal = principal,
+							     .text = text},
+				   err);
 }
 
 static int ask_to_stop(struct queue *queue, const struct stop_wish *wish,
@@ -91,11 +117,121 @@ static int ask_to_stop(struct queue *queue, const struct stop_wish *wish,
 	return cancel_event(queue, wish, "stopping", NULL, reason, err);
 }
 
-int queue_cancel(struct queue *queue, const struct viewer *viewer, const char *id,
-		 const char *text, bool force, enum cancel_result *ret, struct err *err)
+/* --- with all that depends on it --- */
+
+static void step_put(struct cascade *cascade, int64_t row, bool is_open)
 {
-	struct stop_wish wish = {
-		.principal = viewer->principal, .text = text, .force = force};
+	if (cascade->steps == cascade->capacity) {
+		cascade->capacity = cascade->capacity == 0 ? 64 : cascade->capacity * 2;
+		cascade->step = mem_grow(cascade->step,
+					 cascade->capacity * sizeof *cascade->step);
+	}
+	cascade->step[cascade->steps++] = (struct step){.row = row, .is_open = is_open};
+}
+
+/* Puts the living dependants above the job itself. One that two others lead to is put
+ * twice, so that it is done before both. */
+static int step_open(struct queue *queue, struct cascade *cascade, int64_t row,
+		     struct err *err)
+{
+	sqlite3_stmt *stmt;
+	size_t nothing;
+	int more = 0;
+	if (!rowmap_put(&cascade->met, row, 0))
+		return 0;
+	step_put(cascade, row, true);
+	if (db_start(queue, STATEMENT_DEPENDANTS_LIVING,
+		     BINDS(as_int(row), as_text(cascade->viewer->sees_all
+							? NULL
+							: cascade->viewer->principal)),
+		     &stmt, err) != 0)
+		return -1;
+	while ((more = db_step(queue, stmt, err)) == 1) {
+		const int64_t dependant = sqlite3_column_int64(stmt, 0);
+		if (!rowmap_get(&cascade->met, dependant, &nothing))
+			step_put(cascade, dependant, false);
+	}
+	db_end(stmt);
+	return more;
+}
+
+/* All of its dependants have been cancelled, or asked to stop. */
+static int step_close(struct queue *queue, struct cascade *cascade, int64_t row,
+		      struct err *err)
+{
+	struct stop_state now = {.state = JOB_STATE_NONE};
+	struct stop_wish wish = cascade->wish;
+	wish.row = row;
+	if (stop_state_load(queue, row, &now, err) < 0)
+		return -1;
+	if (job_state_is_final(now.state) ||
+	    (now.is_asked && (now.is_forced || !wish.force)))
+		return 0;
+	cascade->left--;
+	return now.state == JOB_RUNNING ? ask_to_stop(queue, &wish, &now, err)
+					: cancel_before_start(queue, &wish, err);
+}
+
+/* 1 all dependants are done, 0 there are more than a transaction is given, -1. The job
+ * itself, `cascade->wish.row`, is left to the caller. */
+static int cascade_run(struct queue *queue, struct cascade *cascade, struct err *err)
+{
+	int result = 0;
+	step_put(cascade, cascade->wish.row, false);
+	while (cascade->steps > 0 && result == 0) {
+		const struct step step = cascade->step[--cascade->steps];
+		if (!step.is_open)
+			result = step_open(queue, cascade, step.row, err);
+		else if (step.row == cascade->wish.row)
+			result = 1;
+		else if (cascade->left == 0)
+			break;
+		else
+			result = step_close(queue, cascade, step.row, err);
+	}
+	free(cascade->step);
+	rowmap_release(&cascade->met);
+	return result;
+}
+
+/* --- cancelling --- */
+
+static int cancel_one(struct queue *queue, const struct stop_wish *wish,
+		      const struct stop_state *now, enum cancel_result *ret,
+		      struct err *err)
+{
+	const bool is_running = now->state == JOB_RUNNING;
+	*ret = is_running ? CANCEL_STOPPING : CANCEL_DONE;
+	if (now->state == JOB_CANCELLED)
+		return 0;
+	return is_running ? ask_to_stop(queue, wish, now, err)
+			  : cancel_before_start(queue, wish, err);
+}
+
+static int cancel_found(struct queue *queue, const struct viewer *viewer,
+			const struct stop_wish *wish, bool is_cascade,
+			const struct stop_state *now, enum cancel_result *ret,
+			struct err *err)
+{
+	struct cascade cascade = {
+		.viewer = viewer, .wish = *wish, .left = DEPENDENTS_SLICE};
+	const int done = is_cascade ? cascade_run(queue, &cascade, err) : 1;
+	if (done < 0)
+		return -1;
+	if (done == 0) {
+		*ret = CANCEL_MORE;
+		return 0;
+	}
+	return cancel_one(queue, wish, now, ret, err);
+}
+
+int queue_cancel(struct queue *queue, const struct viewer *viewer, const char *id,
+		 const struct cancel_wish *asked, enum cancel_result *ret,
+		 struct err *err)
+{
+	struct stop_wish wish = {.principal = viewer->principal,
+				 .text = asked->text,
+				 .force = asked->is_forced};
 	struct stop_state now = {.state = JOB_STATE_NONE};
 	if (db_expect_writing(queue, err) != 0)
 		return -1;
@@ -106,20 +242,12 @@ int queue_cancel(struct queue *queue, const struct viewer *viewer, const char *i
 		return -1;
 	if (found == 0)
 		return err_set(err, ERR_NOT_FOUND, "no job %s", id);
-	if (now.state == JOB_CANCELLED) {
-		*ret = CANCEL_DONE;
-		return 0;
-	}
-	if (job_state_is_final(now.state))
+	if (job_state_is_final(now.state) && now.state != JOB_CANCELLED)
 		return err_set(err, ERR_CONFLICT, "the job has ended already: %s",
 			       job_state_word(now.state));
-	const bool is_running = now.state == JOB_RUNNING;
-	const int result = is_running ? ask_to_stop(queue, &wish, &now, err)
-				      : cancel_before_start(queue, &wish, err);
-	if (result != 0)
-		return db_fail_late(err);
-	*ret = is_running ? CANCEL_STOPPING : CANCEL_DONE;
-	return 0;
+	return cancel_found(queue, viewer, &wish, asked->is_cascade, &now, ret, err) == 0
+		       ? 0
+		       : db_fail_late(err);
 }
 
 int queue_stop_requests(struct queue *queue, int64_t after_row, struct stop_request *ret,

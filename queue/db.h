@@ -27,6 +27,13 @@ enum statement {
 const char *statement_sql(enum statement id);
 const char *statement_name(enum statement id);
 
+/* The end of the event chain, for one transaction only. */
+struct event_chain {
+	bool is_known;
+	int64_t id;
+	uint8_t hash[DIGEST_BYTES];
+};
+
 struct queue {
 	sqlite3 *db;
 	sqlite3_stmt *stmt[STATEMENT_COUNT_]; /* NULL until first used */
@@ -34,11 +41,8 @@ struct queue {
 	enum queue_mode mode;
 	int writers_fd;	 /* reeve.db.writers; -1 in a reader */
 	bool is_writing; /* between queue_begin and its end: the lock is held */
-	struct {	 /* the end of the event chain, for this transaction only */
-		bool is_known;
-		int64_t id;
-		uint8_t hash[DIGEST_BYTES];
-	} chain;
+	struct event_chain chain;
+	int settle_left;       /* dependencies that this transaction may still settle */
 	uint64_t last_id_tick; /* ids of one handle increase; see id.c */
 	uint8_t random[512];   /* for ids to come */
 	size_t random_left;    /* bytes at its end that were not used yet */

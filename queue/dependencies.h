@@ -91,9 +91,12 @@ int queue_submit_batch(struct queue *queue, const struct batch *batch,
 /* --- settling --- */
 
 /* [write] Goes on with what one transaction could not hold, and with rows written by
- * hand: at most DEPENDENTS_SLICE jobs. How many were looked at, or -1; DEPENDENTS_SLICE:
- * there may be more. */
-int queue_resolve(struct queue *queue, struct err *err);
+ * hand; a transaction settles at most DEPENDENTS_SLICE dependencies altogether. How many
+ * it settled, or -1; whether there are more, for the next transaction. */
+int queue_resolve(struct queue *queue, bool *ret_is_more, struct err *err);
+
+/* Is there anything for queue_resolve to do? 1, 0, -1. */
+int queue_unresolved(struct queue *queue, struct err *err);
 
 /* --- asking --- */
 

@@ -3,7 +3,7 @@
  * Every way an attempt can end comes through here: imported from its exit record, revoked
  * because it certainly never ran, or lost. Each is one transaction's worth of rows, and
  * each does nothing when the attempt has ended already. */
-#include "queue/db.h"
+#include "queue/settle.h"
 
 /* Where an attempt and its job stand before the change. */
 struct standing {
@@ -179,6 +179,15 @@ static int ended_event(struct queue *queue, int64_t job_row, enum job_state stat
 			    err);
 }
 
+/* The job's own event, and then what follows from it for others. */
+static int ended_wholly(struct queue *queue, int64_t job_row, enum job_state state,
+			const char *principal, const char *data, struct err *err)
+{
+	if (ended_event(queue, job_row, state, principal, data, err) != 0)
+		return -1;
+	return job_ended(queue, job_row, state, err);
+}
+
 /* Whoever asked for the job's end, even too late to be its reason, wants no other
  * attempt. 1 there will be one, 0, -1. */
 static int retry_rows(struct queue *queue, int64_t job_row, int number,
@@ -214,15 +223,17 @@ static int import_rows(struct queue *queue, int64_t job_row, int number,
 		return 0;
 	const int retried =
 		retry_rows(queue, job_row, number, end, &verdict, standing, err);
-	if (retried != 0)
-		return retried < 0 ? -1 : 0;
+	if (retried == 1)
+		return end->started_at > 0 ? job_has_started(queue, job_row, err) : 0;
+	if (retried < 0)
+		return -1;
 	char data[160];
 	ended_data(data, number, end, verdict.reason);
 	if (job_write(queue, job_row, end, &verdict, ended_at, err) < 0)
 		return -1;
-	return ended_event(queue, job_row, verdict.state,
-			   verdict.state == JOB_CANCELLED ? standing->stop_by : NULL,
-			   data, err);
+	return ended_wholly(queue, job_row, verdict.state,
+			    verdict.state == JOB_CANCELLED ? standing->stop_by : NULL,
+			    data, err);
 }
 
 int queue_attempt_import(struct queue *queue, int64_t job_row, int number,
@@ -275,8 +286,8 @@ static int revoke_rows(struct queue *queue, int64_t job_row, int number,
 	if (is_cancelled)
 		return job_close(queue, job_row, JOB_CANCELLED, "cancel", err) < 0
 			       ? -1
-			       : ended_event(queue, job_row, JOB_CANCELLED,
-					     standing->stop_by, data, err);
+			       : ended_wholly(queue, job_row, JOB_CANCELLED,
+					      standing->stop_by, data, err);
 	if (db_run(queue, STATEMENT_JOB_REQUEUE, BINDS(as_int(job_row)), err) < 0)
 		return -1;
 	return ended_event(queue, job_row, JOB_QUEUED, NULL, data, err);
@@ -315,7 +326,7 @@ static int lost_rows(struct queue *queue, int64_t job_row, int number, const cha
 		return retried < 0 ? -1 : 0;
 	if (job_close(queue, job_row, JOB_LOST, reason, err) < 0)
 		return -1;
-	return ended_event(queue, job_row, JOB_LOST, NULL, data, err);
+	return ended_wholly(queue, job_row, JOB_LOST, NULL, data, err);
 }
 
 int queue_attempt_lost(struct queue *queue, int64_t job_row, int number,
@@ -343,10 +354,11 @@ int queue_attempt_started(struct queue *queue, int64_t job_row, int number, pid_
 				   err);
 	if (changed <= 0)
 		return changed;
-	return db_run(queue, STATEMENT_JOB_STARTED,
-		      BINDS(as_int(job_row), as_int(number), as_int(started_at)), err) < 0
-		       ? db_fail_late(err)
-		       : 0;
+	if (db_run(queue, STATEMENT_JOB_STARTED,
+		   BINDS(as_int(job_row), as_int(number), as_int(started_at)), err) < 0 ||
+	    job_has_started(queue, job_row, err) != 0)
+		return db_fail_late(err);
+	return 0;
 }
 
 int queue_attempt_stopping(struct queue *queue, int64_t job_row, int number,

@@ -187,7 +187,9 @@ int queue_job_as_submitted(struct queue *queue, const char *id, struct job *ret,
 		return -1;
 	}
 	job.stop_reason = STOP_NONE;
-	job.started_at = job.finished_at = 0;
+	job.started_at = 0;
+	job.finished_at = job_state_is_final(job.state) ? job.submitted_at : 0;
+	job.queued_at = job.state == JOB_QUEUED ? job.submitted_at : 0;
 	job.attempt = job.exit_code = job.signal = 0;
 	job.has_exit_code = job.has_signal = false;
 	job.version = 1;

@@ -7,9 +7,10 @@ INSERT INTO jobs (uuid, owner, name, queue, priority, command, environment, work
                   labels, stdin_bytes, timeout_us, kill_grace_us, output_bytes_max, output_policy,
                   traceparent, submitted_at, task, task_hash, parameters, success_exit_codes,
                   state, reason, run_at, expires_at, deadline_us, retry, max_attempts, queued_at,
-                  depends_rule, stdin_from, batch, rerun_of, unique_key)
+                  depends_rule, stdin_from, batch, rerun_of, unique_key, finished_at)
 VALUES (?1, ?2, ?3, coalesce(?4, 'default'), ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
-        ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, max(?27, 1), ?28, ?29, ?30, ?31, ?32, ?33)
+        ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, max(?27, 1), ?28, ?29, ?30, ?31, ?32, ?33,
+        ?34)
 
 -- Once for all jobs that were accepted with it.
 -- name: task_definition_keep
@@ -31,15 +32,17 @@ INSERT INTO job_stdin (job_id, content) VALUES (?1, ?2)
 -- name: job_stdin_get
 SELECT content FROM job_stdin WHERE job_id = ?1
 
--- By the primary key (principal, key).
+-- By the primary key (principal, key). A job that was pruned still has its id.
 -- name: idempotency_get
-SELECT i.body_hash, j.uuid, j.id, j.submitted_at
+SELECT i.body_hash, coalesce(j.uuid, t.uuid), i.job_id, j.submitted_at
   FROM idempotency i
-  JOIN jobs j ON j.id = i.job_id
+  LEFT JOIN jobs j ON j.id = i.job_id
+  LEFT JOIN tombstones t ON t.job_id = i.job_id
  WHERE i.principal = ?1 AND i.key = ?2
 
 -- name: idempotency_insert
-INSERT INTO idempotency (principal, key, body_hash, job_id, created_at) VALUES (?1, ?2, ?3, ?4, ?5)
+INSERT INTO idempotency (principal, key, body_hash, job_id, created_at, batch)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6)
 
 -- The oldest first, by idempotency_by_age.
 -- name: idempotency_expire

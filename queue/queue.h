@@ -168,19 +168,24 @@ struct submitted {
 	int64_t row, submitted_at;
 	enum job_state state; /* it was born as */
 	const char *reason;   /* why; NULL, or one of ours */
-	bool is_existing;     /* unique: this one is alive already; nothing was written */
+	bool is_existing;     /* unique: this one is alive already, in this state; nothing
+				 was written but the idempotency key */
 	bool is_replay;	      /* an earlier request with this key made it; nothing was
-				 written */
+				 written, and its state is not said */
 };
 
-/* What a job submitted at `now` is born as, queued or waiting, and why (NULL: queued). */
-enum job_state submission_state(const struct submission *submission, int64_t now,
-				const char **ret_reason);
+/* What these would be born as if they were submitted now: fills state, reason and
+ * submitted_at of `count` of the caller's; there are no ids. Items stand so that parents
+ * come first. ERR_INVALID when a parent is not there. */
+int queue_births(struct queue *queue, const struct submission *items, size_t count,
+		 struct submitted *ret, struct err *err);
 
-/* [write] Stores one job as queued or waiting, with its event. With an idempotency key of
- * this owner that was used before: the same body_hash gives that job, another one
- * ERR_INVALID. ERR_INVALID also for what the table refuses (the definition of its task
- * may be kept all the same). */
+/* [write] Stores one job with its event: queued; waiting (for a person, then for its
+ * parents, then for its time); or skipped, when its parents have made it impossible. With
+ * an idempotency key of this owner that was used before: the same body_hash gives that
+ * job, another one ERR_INVALID. ERR_INVALID also when a parent is not there, and for what
+ * the table refuses (the definition of its task may be kept all the same). ERR_CONFLICT:
+ * its unique key names a living job that it may not replace; the text names its id. */
 int queue_submit(struct queue *queue, const struct submission *submission,
 		 struct submitted *ret, struct err *err);
 
@@ -378,12 +383,23 @@ void frame_unpack(const uint8_t data[FRAME_BYTES], struct frame *ret);
 enum cancel_result {
 	CANCEL_DONE,	 /* it never started; it is cancelled now, or was already */
 	CANCEL_STOPPING, /* it is running; the worker has been asked */
+	CANCEL_MORE,	 /* cascade: DEPENDENTS_SLICE dependants were cancelled, and there
+			    are more; ask again in the next transaction */
+};
+
+struct cancel_wish {
+	const char *text; /* the asker's words; NULL: none */
+	bool is_forced;	  /* without grace */
+	bool is_cascade;  /* and all living jobs that depend on it, however indirectly, as
+			     far as the viewer sees them: the deepest first, so that
+			     nothing goes on or is skipped because of a cancel above it */
 };
 
 /* [write] Cancels, with its event. ERR_NOT_FOUND; ERR_CONFLICT when it is final
- * otherwise. Asking twice is fine; `force` may be added later. */
+ * otherwise. Asking twice is fine; force may be added later. */
 int queue_cancel(struct queue *queue, const struct viewer *viewer, const char *id,
-		 const char *text, bool force, enum cancel_result *ret, struct err *err);
+		 const struct cancel_wish *wish, enum cancel_result *ret,
+		 struct err *err);
 
 /* --- waiting --- */
 

@@ -2,7 +2,7 @@
  *
  * The path that must be fast: one job row and one event row, no memory from the heap, no
  * JSON read. The rest is written only when the request has it. */
-#include "queue/db.h"
+#include "queue/birth.h"
 
 /* Whether this owner used the key before. 1 (then *ret is that job), 0, -1. */
 static int replay_find(struct queue *queue, const struct submission *submission,
@@ -24,10 +24,11 @@ static int replay_find(struct queue *queue, const struct submission *submission,
 					"this Idempotency-Key was used before with "
 					"another request");
 		} else {
+			*ret = (struct submitted){.row = sqlite3_column_int64(stmt, 2),
+						  .submitted_at =
+							  sqlite3_column_int64(stmt, 3),
+						  .is_replay = true};
 			column_id(stmt, 1, ret->id);
-			ret->row = sqlite3_column_int64(stmt, 2);
-			ret->submitted_at = sqlite3_column_int64(stmt, 3);
-			ret->is_replay = true;
 		}
 	}
 	db_end(stmt);
@@ -35,13 +36,15 @@ static int replay_find(struct queue *queue, const struct submission *submission,
 }
 
 static int job_insert(struct queue *queue, const struct submission *s,
-		      const uint8_t uuid[DB_UUID_BYTES], int64_t now, struct err *err)
+		      const struct submitted *siblings, const struct birth *birth,
+		      struct err *err)
 {
 	const bool is_stop = s->output_policy == OUTPUT_STOP;
-	const char *reason;
-	const enum job_state state = submission_state(s, now, &reason);
+	uint8_t rerun_of[DB_UUID_BYTES], same[DB_UUID_BYTES];
+	const bool is_rerun =
+		s->rerun_of != NULL && id_range(s->rerun_of, rerun_of, same) == 1;
 	const struct bind binds[] = {
-		as_blob(uuid, DB_UUID_BYTES),
+		as_blob(birth->uuid, DB_UUID_BYTES),
 		as_text(s->owner),
 		as_text(s->name),
 		as_text(s->queue),
@@ -56,38 +59,28 @@ static int job_insert(struct queue *queue, const struct submission *s,
 		as_int_if(s->output_bytes_max >= 0, s->output_bytes_max),
 		as_text(is_stop ? "stop" : NULL),
 		as_text(s->traceparent),
-		as_int(now),
+		as_int(birth->now),
 		as_text(s->task),
 		as_blob(s->task != NULL ? s->task_hash : NULL, DIGEST_BYTES),
 		as_text(s->parameters),
 		as_text(s->success_exit_codes),
-		as_text(job_state_word(state)),
-		as_text(reason),
+		as_text(job_state_word(birth->state)),
+		as_text(birth->reason),
 		as_int_if(s->run_at != 0, s->run_at),
 		as_int_if(s->expires_at != 0, s->expires_at),
 		as_int_if(s->deadline_us != 0, s->deadline_us),
 		as_text(s->retry),
 		as_int(s->max_attempts),
-		as_int_if(state == JOB_QUEUED, now),
+		as_int_if(birth->state == JOB_QUEUED, birth->now),
+		as_text(s->is_any_enough ? "any" : NULL),
+		as_int_if(s->stdin_from != NULL,
+			  s->stdin_from != NULL ? wish_row(s->stdin_from, siblings) : 0),
+		as_blob(birth->batch, DB_UUID_BYTES),
+		as_blob(is_rerun ? rerun_of : NULL, DB_UUID_BYTES),
+		as_text(s->unique_key),
+		as_int_if(job_state_is_final(birth->state), birth->now),
 	};
 	return db_run(queue, STATEMENT_JOB_INSERT, binds, ARRAY_SIZE(binds), err);
-}
-
-/* {"reason":"run_at","run_at":"..."}, whichever there is; nothing for neither, as nearly
- * always. It is how a replayed key is answered as the first time. */
-static void submitted_data(const struct submission *s, const char *reason,
-			   struct buf *out)
-{
-	struct json_writer json;
-	if (reason == NULL && s->run_at == 0)
-		return;
-	json_writer_init(&json, out);
-	json_open(&json, NULL, '{');
-	if (reason != NULL)
-		json_put_text(&json, "reason", reason);
-	if (s->run_at != 0)
-		json_put_time(&json, "run_at", s->run_at);
-	json_close(&json, '}');
 }
 
 /* Before the job, whose row refers to it. A definition whose job is then refused stays:
@@ -104,39 +97,98 @@ static int definition_keep(struct queue *queue, const struct submission *s, int6
 }
 
 /* What goes with the job row. Nothing here can be refused any more. */
-static int companions_insert(struct queue *queue, const struct submission *s, int64_t row,
-			     int64_t now, struct err *err)
+static int companions_insert(struct queue *queue, const struct submission *s,
+			     const struct submitted *siblings, const struct birth *birth,
+			     int64_t row, struct err *err)
 {
 	if (s->stdin_data != NULL &&
 	    db_run(queue, STATEMENT_JOB_STDIN_INSERT,
 		   BINDS(as_int(row), as_blob(s->stdin_data, s->stdin_bytes)), err) < 0)
 		return -1;
-	if (s->idempotency_key != NULL &&
-	    db_run(queue, STATEMENT_IDEMPOTENCY_INSERT,
-		   BINDS(as_text(s->owner), as_text(s->idempotency_key),
-			 as_blob(s->body_hash, DIGEST_BYTES), as_int(row), as_int(now)),
-		   err) < 0)
+	if (s->labels != NULL &&
+	    db_run(queue, STATEMENT_JOB_LABELS_INSERT, BINDS(as_int(row)), err) < 0)
 		return -1;
-	AUTO_BUF struct buf data = BUF_INIT(256);
-	const char *reason;
-	const enum job_state state = submission_state(s, now, &reason);
-	submitted_data(s, reason, &data);
-	return event_append(queue,
-			    &(const struct event_row){
-				    .at = now,
-				    .has_job = true,
-				    .job_row = row,
-				    .kind = "submitted",
-				    .state = job_state_word(state),
-				    .principal = s->owner,
-				    .data = data.length > 0 ? buf_text(&data) : NULL,
-			    },
-			    err);
+	if (s->is_kept &&
+	    db_run(queue, STATEMENT_JOB_KEEP,
+		   BINDS(as_int(row), as_text(s->owner), as_int(birth->now)), err) < 0)
+		return -1;
+	if (s->depends_count > 0 &&
+	    birth_dependencies(queue, s, siblings, birth, row, err) != 0)
+		return -1;
+	return birth_event(queue, birth, row, s->owner, s->run_at, s->rerun_of, err);
+}
+
+static int rows_insert(struct queue *queue, const struct submission *s,
+		       const struct submitted *siblings, struct birth *birth,
+		       struct submitted *ret, struct err *err)
+{
+	id_make(queue, birth->uuid);
+	if (definition_keep(queue, s, birth->now, err) < 0 ||
+	    job_insert(queue, s, siblings, birth, err) < 0)
+		return -1;
+	const int64_t row = sqlite3_last_insert_rowid(queue->db);
+	if (companions_insert(queue, s, siblings, birth, row, err) != 0)
+		return db_fail_late(err);
+	id_format(birth->uuid, ret->id);
+	ret->row = row;
+	ret->submitted_at = birth->now;
+	ret->state = birth->state;
+	ret->reason = birth->reason;
+	ret->is_existing = ret->is_replay = false;
+	return 0;
+}
+
+int submit_one(struct queue *queue, const struct submission *submission,
+	       const struct submitted *siblings, const uint8_t *batch,
+	       struct submitted *ret, struct err *err)
+{
+	struct birth birth = {.now = clock_now_us(), .batch = batch};
+	if (submission->unique_key != NULL) {
+		const int found = unique_look(queue, submission, ret, err);
+		if (found != 0)
+			return found < 0 ? -1 : 0;
+	}
+	int result = birth_decide(queue, submission, siblings, &birth, err);
+	if (result == 0)
+		result = rows_insert(queue, submission, siblings, &birth, ret, err);
+	birth_release(&birth);
+	return result;
+}
+
+/* A replacement has cancelled the other job before its own rows can be refused. */
+static int submit_in_part(struct queue *queue, const struct submission *submission,
+			  struct submitted *ret, struct err *err)
+{
+	struct part part;
+	if (part_begin(queue, &part, err) != 0)
+		return -1;
+	if (submit_one(queue, submission, NULL, NULL, ret, err) == 0)
+		return part_end(queue, err);
+	struct err undoing = ERR_INIT;
+	if (part_undo(queue, &part, &undoing) != 0)
+		*err = undoing;
+	return -1;
+}
+
+static int key_keep(struct queue *queue, const struct submission *s,
+		    const struct submitted *submitted, struct err *err)
+{
+	if (s->idempotency_key == NULL)
+		return 0;
+	return db_run(queue, STATEMENT_IDEMPOTENCY_INSERT,
+		      BINDS(as_text(s->owner), as_text(s->idempotency_key),
+			    as_blob(s->body_hash, DIGEST_BYTES), as_int(submitted->row),
+			    as_int(clock_now_us()), as_null()),
+		      err) < 0
+		       ? db_fail_late(err)
+		       : 0;
 }
 
 int queue_submit(struct queue *queue, const struct submission *submission,
 		 struct submitted *ret, struct err *err)
 {
+	const bool may_replace = submission->unique_key != NULL &&
+				 submission->unique_conflict == UNIQUE_REPLACE;
 	if (db_expect_writing(queue, err) != 0)
 		return -1;
 	if (submission->idempotency_key != NULL) {
@@ -144,20 +196,10 @@ int queue_submit(struct queue *queue, const struct submission *submission,
 		if (found != 0)
 			return found < 0 ? -1 : 0;
 	}
-	uint8_t uuid[DB_UUID_BYTES];
-	const int64_t now = clock_now_us();
-	id_make(queue, uuid);
-	if (definition_keep(queue, submission, now, err) < 0 ||
-	    job_insert(queue, submission, uuid, now, err) < 0)
+	if ((may_replace ? submit_in_part(queue, submission, ret, err)
+			 : submit_one(queue, submission, NULL, NULL, ret, err)) != 0)
 		return -1;
-	const int64_t row = sqlite3_last_insert_rowid(queue->db);
-	if (companions_insert(queue, submission, row, now, err) != 0)
-		return db_fail_late(err);
-	id_format(uuid, ret->id);
-	ret->row = row;
-	ret->submitted_at = now;
-	ret->is_replay = false;
-	return 0;
+	return key_keep(queue, submission, ret, err);
 }
 
 int queue_idempotency_expire(struct queue *queue, int64_t keep_us, int limit,

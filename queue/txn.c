@@ -44,6 +44,7 @@ int queue_begin(struct queue *queue, struct err *err)
 	}
 	queue->is_writing = true;
 	queue->chain.is_known = false;
+	queue->settle_left = DEPENDENTS_SLICE;
 	return 0;
 }
 

@@ -1,19 +1,10 @@
-/* waiting.c - what a job that has not started waits for: its time, or a person.
+/* waiting.c - what a job that has not started waits for: its time, or a person (for other
+ * jobs: settle.c).
  *
  * Times are wall-clock times, so they are compared with the wall clock whenever it is
  * looked at: a clock that is set forward makes jobs due, one that is set back does not
  * make them due again, for a job that has gone on is not waiting any more. */
-#include "queue/db.h"
-
-/* --- birth --- */
-
-enum job_state submission_state(const struct submission *submission, int64_t now,
-				const char **ret_reason)
-{
-	const bool is_early = submission->run_at > now;
-	*ret_reason = submission->is_held ? "hold" : is_early ? "run_at" : NULL;
-	return *ret_reason != NULL ? JOB_WAITING : JOB_QUEUED;
-}
+#include "queue/settle.h"
 
 static int waiting_event(struct queue *queue, int64_t row, const char *kind,
 			 enum job_state state, const char *principal, const char *data,
@@ -34,8 +25,28 @@ static int waiting_event(struct queue *queue, int64_t row, const char *kind,
 
 /* --- times that have come --- */
 
+static int wait_for(struct queue *queue, int64_t row, const char *kind,
+		    const char *reason, const char *principal, struct err *err)
+{
+	char data[48];
+	(void)snprintf(data, sizeof data, "{\"reason\":\"%s\"}", reason);
+	if (db_run(queue, STATEMENT_JOB_WAIT, BINDS(as_int(row), as_text(reason)), err) <
+	    0)
+		return -1;
+	return waiting_event(queue, row, kind, JOB_WAITING, principal, data, err);
+}
+
+/* A job that was given dependencies by hand while it waited for its time goes on waiting,
+ * now for them. */
 static int become_queued(struct queue *queue, int64_t row, struct err *err)
 {
+	enum outlook outlook;
+	if (job_outlook(queue, row, &outlook, err) != 0)
+		return -1;
+	if (outlook == OUTLOOK_WAIT)
+		return wait_for(queue, row, "due", "dependency", NULL, err);
+	if (outlook == OUTLOOK_NEVER)
+		return job_skip(queue, row, "", "", err);
 	if (db_run(queue, STATEMENT_JOB_QUEUE, BINDS(as_int(row), as_int(clock_now_us())),
 		   err) < 0)
 		return -1;
@@ -47,7 +58,9 @@ static int expire(struct queue *queue, int64_t row, const char *data, struct err
 	if (db_run(queue, STATEMENT_JOB_EXPIRE,
 		   BINDS(as_int(row), as_int(clock_now_us())), err) < 0)
 		return -1;
-	return waiting_event(queue, row, "ended", JOB_FAILED, NULL, data, err);
+	if (waiting_event(queue, row, "ended", JOB_FAILED, NULL, data, err) != 0)
+		return -1;
+	return job_ended(queue, row, JOB_FAILED, err);
 }
 
 static int become_expired(struct queue *queue, int64_t row, struct err *err)
@@ -160,21 +173,17 @@ static int hold_state_load(struct queue *queue, int64_t row, struct hold_state *
 	return found;
 }
 
-static int wait_for(struct queue *queue, int64_t row, const char *kind,
-		    const char *reason, const char *principal, struct err *err)
-{
-	char data[48];
-	(void)snprintf(data, sizeof data, "{\"reason\":\"%s\"}", reason);
-	if (db_run(queue, STATEMENT_JOB_WAIT, BINDS(as_int(row), as_text(reason)), err) <
-	    0)
-		return -1;
-	return waiting_event(queue, row, kind, JOB_WAITING, principal, data, err);
-}
-
-/* Back to what it would wait for if nobody had held it. */
+/* Back to what it would wait for if nobody had held it: its parents, then its time. */
 static int release(struct queue *queue, int64_t row, const struct hold_state *now,
 		   const char *principal, struct err *err)
 {
+	enum outlook outlook;
+	if (job_outlook(queue, row, &outlook, err) != 0)
+		return -1;
+	if (outlook == OUTLOOK_NEVER)
+		return job_skip(queue, row, "", "", err);
+	if (outlook == OUTLOOK_WAIT)
+		return wait_for(queue, row, "released", "dependency", principal, err);
 	if (now->run_at > clock_now_us())
 		return wait_for(queue, row, "released",
 				now->attempt > 0 ? "retry" : "run_at", principal, err);

@@ -137,11 +137,24 @@ static int claim_room(const struct supervisor *supervisor)
 struct round {
 	size_t changes; /* that others may wait for */
 	bool is_heartbeat;
-	bool is_due;  /* the wall clock asks for something */
-	bool is_more; /* and for more than one transaction holds */
-	int room;     /* to claim for */
+	bool is_due;	    /* the wall clock asks for something */
+	bool is_unresolved; /* dependants of jobs that ended are left to be looked at */
+	bool is_more;	    /* and for more than one transaction holds */
+	int room;	    /* to claim for */
 	struct claim_list claims;
 };
+
+/* What earlier ends left to be settled goes first: it may be theirs to run, or never to.
+ */
+static int write_unresolved(struct supervisor *supervisor, struct round *round,
+			    struct err *err)
+{
+	const int settled = queue_resolve(supervisor->queue, &round->is_unresolved, err);
+	if (settled < 0)
+		return -1;
+	round->changes += (size_t)settled;
+	return settled;
+}
 
 /* Times first: what is over is not claimed, and what has become due is. Where more of
  * them are left than fit into a transaction, claiming waits for the next. */
@@ -149,14 +162,15 @@ static int write_due_and_claims(struct supervisor *supervisor, struct round *rou
 				struct err *err)
 {
 	int moved = 0;
+	const int settled = write_unresolved(supervisor, round, err);
 
-	if (round->is_due || round->room > 0)
+	if (settled >= 0 && (round->is_due || round->room > 0))
 		moved = queue_due(supervisor->queue, err);
-	if (moved < 0)
+	if (settled < 0 || moved < 0)
 		return -1;
 	round->changes += (size_t)moved;
 	round->is_more = moved == QUEUE_DUE_MAX;
-	if (moved > 0)
+	if (moved > 0 || settled > 0)
 		round->room = claim_room(supervisor);
 	if (round->is_more || round->room <= 0)
 		return 0;
@@ -262,8 +276,10 @@ int round_run(struct supervisor *supervisor)
 		return 0;
 	round.is_heartbeat = clock_boot_us() >= supervisor->heartbeat_due_us;
 	round.is_due = due_look(supervisor);
+	round.is_unresolved = queue_unresolved(supervisor->queue, NULL) == 1;
 	round.room = supervisor->wants_claim ? claim_room(supervisor) : 0;
-	if (round.changes == 0 && !round.is_heartbeat && !round.is_due && round.room <= 0)
+	if (round.changes == 0 && !round.is_heartbeat && !round.is_due &&
+	    !round.is_unresolved && round.room <= 0)
 		return 0;
 	if (write_round(supervisor, &round, &err) != 0) {
 		result = fail(supervisor, &err);

@@ -6,6 +6,7 @@ int main(int argc, char **argv)
 	const struct viewer all = {.principal = "uid:0", .sees_all = true};
 	struct bell_ringer *ringer = NULL;
 	struct queue *queue = NULL;
+	const struct cancel_wish wish = {.is_forced = argc > 3};
 	enum cancel_result result = CANCEL_DONE;
 	struct err err = ERR_INIT;
 
@@ -13,7 +14,7 @@ int main(int argc, char **argv)
 		return 2;
 	if (queue_open(&queue, argv[1], QUEUE_WRITE, &err) != 0 ||
 	    queue_begin(queue, &err) != 0 ||
-	    queue_cancel(queue, &all, argv[2], NULL, argc > 3, &result, &err) != 0 ||
+	    queue_cancel(queue, &all, argv[2], &wish, &result, &err) != 0 ||
 	    queue_commit(queue, &err) != 0) {
 		fprintf(stderr, "cancel: %s\n", err.text);
 		return 1;

@@ -167,8 +167,9 @@ int fixture_cancel(struct fixture *fixture, const char *principal, const char *i
 {
 	const struct viewer viewer = {.principal = principal};
 	assert_done(queue_begin(fixture->queue, &fixture->err), &fixture->err);
-	const int result = queue_cancel(fixture->queue, &viewer, id, "enough", force, ret,
-					&fixture->err);
+	const struct cancel_wish wish = {.text = "enough", .is_forced = force};
+	const int result =
+		queue_cancel(fixture->queue, &viewer, id, &wish, ret, &fixture->err);
 	struct err err = ERR_INIT;
 	assert_done(queue_commit(fixture->queue, &err), &err);
 	return result;

@@ -26,6 +26,8 @@ static const struct {
 	{STATEMENT_EVENT_SEQUENCE, "one row for each counting table"},
 	{STATEMENT_EVENT_TAIL, "from the end, one row"},
 	{STATEMENT_WORKER_LAST, "from the end, one row"},
+	{STATEMENT_UNRESOLVED_FIRST, "from the start, one row"},
+	{STATEMENT_JOB_LABELS_INSERT, "the labels of one job"},
 	{STATEMENT_CLAIM_PICK, "the index holds queued jobs only, LIMIT"},
 	{STATEMENT_ATTEMPTS_LIVE, "the index holds living attempts only"},
 };
@@ -56,10 +58,11 @@ static bool plan_of(struct queue *queue, enum statement id, struct buf *ret)
 	return scans;
 }
 
-/* PRAGMA, BEGIN and COMMIT have no plan; they must prepare. */
+/* PRAGMA, and what begins and ends transactions, have no plan; they must prepare. */
 static bool has_plan(enum statement id)
 {
-	static const char *const words[] = {"PRAGMA", "BEGIN", "COMMIT"};
+	static const char *const words[] = {"PRAGMA",	 "BEGIN",    "COMMIT",
+					    "SAVEPOINT", "ROLLBACK", "RELEASE"};
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (text_has_prefix(statement_sql(id), words[i]))
 			return false;
