@@ -42,6 +42,11 @@ int submit_one(struct queue *queue, const struct submission *submission,
 	       const struct submitted *siblings, const uint8_t *batch,
 	       struct submitted *ret, struct err *err);
 
+/* What a job waits for, without the count of those that wait for it (dependency.c). The
+ * list is to be released after a failure too. */
+int dependency_list_load(struct queue *queue, const struct viewer *viewer,
+			 int64_t job_row, struct dependency_list *list, struct err *err);
+
 /* Is work of this name alive already? 1 then *ret is it, 0 go on (it may have been
  * cancelled to make room), -1 (ERR_CONFLICT). */
 int unique_look(struct queue *queue, const struct submission *submission,

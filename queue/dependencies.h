@@ -105,6 +105,7 @@ struct dependency {
 	int64_t parent_row;
 	enum dependency_condition condition;
 	enum dependency_state state;
+	bool is_pruned; /* only its id is left of the parent */
 };
 struct dependency_list {
 	struct dependency *item;

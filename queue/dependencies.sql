@@ -124,3 +124,55 @@ SELECT d.job_id
  CROSS JOIN jobs j ON j.id = d.job_id
  WHERE d.parent_id = ?1 AND (j.state = 'waiting' OR j.state = 'queued' OR j.state = 'running')
    AND (?2 IS NULL OR j.owner = ?2)
+
+-- What a job waits for, also where the parent was pruned. ?2 is the owner whose jobs are seen, or NULL:
+-- of others only the row is told.
+-- name: dependency_list
+SELECT d.parent_id, CASE WHEN ?2 IS NULL OR coalesce(j.owner, t.owner) = ?2
+                         THEN coalesce(j.uuid, t.uuid) END, d.condition, d.state, j.id IS NOT NULL
+  FROM dependencies d
+  LEFT JOIN jobs j ON j.id = d.parent_id
+  LEFT JOIN tombstones t ON t.job_id = d.parent_id
+ WHERE d.job_id = ?1
+ ORDER BY d.parent_id, d.condition
+
+-- name: dependants_count
+SELECT count(*) FROM dependencies WHERE parent_id = ?1
+
+-- A job as a graph shows it, or what was left of it. ?2 as above.
+-- name: graph_job
+SELECT coalesce(j.uuid, t.uuid), coalesce(j.state, t.state), j.name, j.task, j.command
+  FROM (SELECT ?1 AS id) x
+  LEFT JOIN jobs j ON j.id = x.id
+  LEFT JOIN tombstones t ON t.job_id = x.id
+ WHERE coalesce(j.owner, t.owner) IS NOT NULL AND (?2 IS NULL OR coalesce(j.owner, t.owner) = ?2)
+
+-- Who waits for it or it for whom.
+-- name: graph_neighbours
+SELECT parent_id FROM dependencies WHERE job_id = ?1
+ UNION ALL
+SELECT job_id FROM dependencies WHERE parent_id = ?1
+
+-- All that depend on it, one row for each dependency. ?2 as above.
+-- name: dependants_seen
+SELECT d.job_id
+  FROM dependencies d INDEXED BY dependencies_by_parent
+ CROSS JOIN jobs j ON j.id = d.job_id
+ WHERE d.parent_id = ?1 AND (?2 IS NULL OR j.owner = ?2)
+
+-- Like job ?11, but for what belongs to that one's time and place.
+-- name: job_rerun
+INSERT INTO jobs (uuid, owner, submitted_at, state, reason, queued_at, finished_at, batch, stdin_from,
+                  depends_rule, rerun_of, name, queue, priority, command, environment,
+                  working_directory, labels, stdin_bytes, timeout_us, kill_grace_us,
+                  output_bytes_max, output_policy, task, task_hash, parameters,
+                  success_exit_codes, deadline_us, retry, max_attempts)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, CASE WHEN ?10 THEN depends_rule END, uuid, name, queue,
+       priority, command, environment, working_directory, labels, stdin_bytes, timeout_us,
+       kill_grace_us, output_bytes_max, output_policy, task, task_hash, parameters,
+       success_exit_codes, deadline_us, retry, max_attempts
+  FROM jobs
+ WHERE id = ?11
+
+-- name: job_stdin_copy
+INSERT INTO job_stdin (job_id, content) SELECT ?2, content FROM job_stdin WHERE job_id = ?1
