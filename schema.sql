@@ -367,7 +367,7 @@ CREATE TABLE queues (
     name                  TEXT PRIMARY KEY CHECK (name <> ''),
     is_configured         INTEGER NOT NULL DEFAULT 0, -- 1: named in the configuration of the last start
     configured_max_running INTEGER CHECK (configured_max_running >= 0), -- its limit there; NULL: none
-    max_running           INTEGER CHECK (max_running >= 0), -- set since then and kept; NULL: as configured
+    max_running           INTEGER CHECK (max_running >= -1), -- set since then and kept; -1: none; NULL: as configured
     paused_at             INTEGER,        -- NULL: not paused
     paused_until          INTEGER,        -- it resumes by itself; NULL: when somebody resumes it
     paused_by             TEXT,           -- principal
@@ -384,11 +384,11 @@ CREATE TABLE drain (
     reason TEXT                           -- in their words
 ) STRICT;
 
-CREATE INDEX jobs_queued ON jobs (queue, priority DESC, owner, queued_at, id) WHERE state = 'queued';
+CREATE INDEX jobs_queued ON jobs (queue, priority DESC, owner, queued_at, id, state) WHERE state = 'queued';
 
-CREATE INDEX jobs_running ON jobs (queue) WHERE state = 'running';
+CREATE INDEX jobs_running ON jobs (queue, state) WHERE state = 'running';
 
-CREATE INDEX jobs_waiting ON jobs (queue) WHERE state = 'waiting';
+CREATE INDEX jobs_waiting ON jobs (queue, state) WHERE state = 'waiting';
 
 CREATE TABLE signal_requests (
     -- Signals that somebody wants to be sent to the main process of a running job. The worker sends
@@ -430,7 +430,7 @@ SELECT n.name AS queue,
        (SELECT count(*) FROM jobs INDEXED BY jobs_waiting WHERE state = 'waiting' AND queue = n.name) AS waiting,
        (SELECT count(*) FROM jobs INDEXED BY jobs_queued WHERE state = 'queued' AND queue = n.name) AS queued,
        (SELECT count(*) FROM jobs INDEXED BY jobs_running WHERE state = 'running' AND queue = n.name) AS running,
-       coalesce(q.max_running, q.configured_max_running) AS max_running,
+       nullif(coalesce(q.max_running, q.configured_max_running), -1) AS max_running,
        strftime('%Y-%m-%dT%H:%M:%S', q.paused_at / 1000000, 'unixepoch') || printf('.%06dZ', q.paused_at % 1000000) AS paused_at,
        strftime('%Y-%m-%dT%H:%M:%S', q.paused_until / 1000000, 'unixepoch') || printf('.%06dZ', q.paused_until % 1000000) AS paused_until,
        q.paused_by, q.pause_reason

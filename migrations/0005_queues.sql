@@ -7,7 +7,7 @@ CREATE TABLE queues (
     name                  TEXT PRIMARY KEY CHECK (name <> ''),
     is_configured         INTEGER NOT NULL DEFAULT 0, -- 1: named in the configuration of the last start
     configured_max_running INTEGER CHECK (configured_max_running >= 0), -- its limit there; NULL: none
-    max_running           INTEGER CHECK (max_running >= 0), -- set since then and kept; NULL: as configured
+    max_running           INTEGER CHECK (max_running >= -1), -- set since then and kept; -1: none; NULL: as configured
     paused_at             INTEGER,        -- NULL: not paused
     paused_until          INTEGER,        -- it resumes by itself; NULL: when somebody resumes it
     paused_by             TEXT,           -- principal
@@ -29,13 +29,14 @@ CREATE TABLE drain (
 ALTER TABLE jobs ADD COLUMN queued_at /* since when it may start; the order inside its owner's turn */ INTEGER;
 
 -- Claiming reads only this one: its size is the number of queued jobs, not of all jobs. A lane is a
--- queue and a priority; inside it owners take turns, each with its longest-queued job first.
+-- queue and a priority; inside it owners take turns, each with its longest-queued job first. (The
+-- state stands at the end of these three because SQLite would else go to each row for it.)
 DROP INDEX jobs_queued;
-CREATE INDEX jobs_queued ON jobs (queue, priority DESC, owner, queued_at, id) WHERE state = 'queued';
-CREATE INDEX jobs_running ON jobs (queue) WHERE state = 'running';
+CREATE INDEX jobs_queued ON jobs (queue, priority DESC, owner, queued_at, id, state) WHERE state = 'queued';
+CREATE INDEX jobs_running ON jobs (queue, state) WHERE state = 'running';
 
 -- For counting what waits, by queue.
-CREATE INDEX jobs_waiting ON jobs (queue) WHERE state = 'waiting';
+CREATE INDEX jobs_waiting ON jobs (queue, state) WHERE state = 'waiting';
 
 UPDATE jobs SET queued_at = submitted_at WHERE state = 'queued';
 
@@ -87,7 +88,7 @@ SELECT n.name AS queue,
        (SELECT count(*) FROM jobs INDEXED BY jobs_waiting WHERE state = 'waiting' AND queue = n.name) AS waiting,
        (SELECT count(*) FROM jobs INDEXED BY jobs_queued WHERE state = 'queued' AND queue = n.name) AS queued,
        (SELECT count(*) FROM jobs INDEXED BY jobs_running WHERE state = 'running' AND queue = n.name) AS running,
-       coalesce(q.max_running, q.configured_max_running) AS max_running,
+       nullif(coalesce(q.max_running, q.configured_max_running), -1) AS max_running,
        strftime('%Y-%m-%dT%H:%M:%S', q.paused_at / 1000000, 'unixepoch') || printf('.%06dZ', q.paused_at % 1000000) AS paused_at,
        strftime('%Y-%m-%dT%H:%M:%S', q.paused_until / 1000000, 'unixepoch') || printf('.%06dZ', q.paused_until % 1000000) AS paused_until,
        q.paused_by, q.pause_reason

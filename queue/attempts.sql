@@ -1,14 +1,5 @@
 -- attempts.sql: statements of the worker's side: claiming, and how attempts end.
 
--- By jobs_queued alone: what has ended long ago is never looked at, and nothing is sorted.
--- Named, because the planner would take jobs_by_state and sort all that is queued.
--- name: claim_pick
-SELECT id
-  FROM jobs INDEXED BY jobs_queued
- WHERE state = 'queued'
- ORDER BY priority DESC, id
- LIMIT ?1
-
 -- The code of the attempt before goes: it is not how this one ended.
 -- name: claim_move
 UPDATE jobs

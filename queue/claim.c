@@ -1,7 +1,8 @@
 /* claim.c - queued jobs become running, with their attempts, before anything is started.
  *
- * Nothing of history is read: the ids come from an index that holds queued jobs only. */
-#include "queue/db.h"
+ * Which ones is decided by turns.c, one at a time: a job that is claimed leaves the index
+ * of queued jobs, so that the next look finds the next one. */
+#include "queue/turns.h"
 
 /* A worker that was superseded must not write any more. */
 static int epoch_check(struct queue *queue, int64_t epoch, struct err *err)
@@ -14,18 +15,6 @@ static int epoch_check(struct queue *queue, int64_t epoch, struct err *err)
 			       "worker %lld is superseded by worker %lld",
 			       (long long)epoch, (long long)newest);
 	return 0;
-}
-
-static int pick(struct queue *queue, int max, int64_t *rows, struct err *err)
-{
-	sqlite3_stmt *stmt;
-	int n = 0, more;
-	if (db_start(queue, STATEMENT_CLAIM_PICK, BINDS(as_int(max)), &stmt, err) != 0)
-		return -1;
-	while ((more = db_step(queue, stmt, err)) == 1 && n < max)
-		rows[n++] = sqlite3_column_int64(stmt, 0);
-	db_end(stmt);
-	return more < 0 ? -1 : n;
 }
 
 static int stdin_load(struct queue *queue, struct claim *claim, struct err *err)
@@ -85,39 +74,47 @@ static int claim_one(struct queue *queue, int64_t row, int64_t epoch, int64_t no
 			    err);
 }
 
-static int claim_all(struct queue *queue, int64_t epoch, const int64_t *rows, int count,
+/* Room for one more. */
+static struct claim *list_add(struct claim_list *list, size_t *capacity)
+{
+	if (list->count == *capacity) {
+		*capacity = *capacity > 0 ? 2 * *capacity : 8;
+		list->item = mem_grow(list->item, *capacity * sizeof *list->item);
+	}
+	struct claim *claim = &list->item[list->count++];
+	*claim = (struct claim){.number = 0};
+	return claim;
+}
+
+static int claim_all(struct queue *queue, struct turns *turns, int64_t epoch, int max,
 		     struct claim_list *list, struct err *err)
 {
 	const int64_t now = clock_now_us();
-	for (int i = 0; i < count; i++) {
-		struct claim *claim = &list->item[list->count++];
-		if (claim_one(queue, rows[i], epoch, now, claim, err) != 0 ||
+	size_t capacity = 0;
+	int64_t row;
+	int found = turns_begin(queue, turns, err) == 0 ? 1 : -1;
+	while (found == 1 && list->count < (size_t)max) {
+		found = turns_next(queue, turns, &row, err);
+		if (found != 1)
+			break;
+		struct claim *claim = list_add(list, &capacity);
+		if (claim_one(queue, row, epoch, now, claim, err) != 0 ||
 		    stdin_load(queue, claim, err) != 0 ||
 		    definition_load(queue, claim, err) != 0)
 			return -1;
 	}
-	return 0;
+	return found < 0 ? -1 : 0;
 }
 
-int queue_claim(struct queue *queue, int64_t epoch, int max, struct claim_list *ret,
-		struct err *err)
+int queue_claim(struct queue *queue, struct turns *turns, int64_t epoch, int max,
+		struct claim_list *ret, struct err *err)
 {
 	struct claim_list list = {.item = NULL};
-	if (db_expect_writing(queue, err) != 0 || epoch_check(queue, epoch, err) != 0)
+	int64_t draining = 0;
+	if (db_expect_writing(queue, err) != 0 || epoch_check(queue, epoch, err) != 0 ||
+	    db_ask(queue, STATEMENT_DRAIN_IS, NO_BINDS, &draining, err) < 0)
 		return -1;
-	if (max < 1) {
-		*ret = list;
-		return 0;
-	}
-	int64_t *rows = mem_array((size_t)max, sizeof *rows);
-	const int count = pick(queue, max, rows, err);
-	int result = count < 0 ? -1 : 0;
-	if (count > 0) {
-		list.item = mem_array((size_t)count, sizeof *list.item);
-		result = claim_all(queue, epoch, rows, count, &list, err);
-	}
-	free(rows);
-	if (result != 0) {
+	if (!draining && claim_all(queue, turns, epoch, max, &list, err) != 0) {
 		claim_list_release(&list);
 		return db_fail_late(err);
 	}

@@ -188,6 +188,11 @@ int job_load(struct queue *queue, int64_t row, struct job *ret, struct err *err)
 int job_find(struct queue *queue, const struct viewer *viewer, const char *id,
 	     int64_t *ret_row, struct err *err);
 
+/* Resumes queues whose pause is over by `now`; how many, or -1 (lanes.c). And when that
+ * is next: 1, 0 never, -1. */
+int lanes_due(struct queue *queue, int64_t now, struct err *err);
+int lanes_due_next(struct queue *queue, int64_t *ret_at, struct err *err);
+
 /* How an attempt ended, for its retry (retrying.c). */
 struct retry_end {
 	int number;

@@ -416,8 +416,8 @@ int queue_hold(struct queue *queue, const struct viewer *viewer, const char *id,
 	       bool is_hold, struct err *err);
 
 /* [write] Does what the wall clock asks for by now: jobs whose run_at has come become
- * queued, jobs that were not started by their expires_at or their deadline fail. How many
- * were moved, or -1; QUEUE_DUE_MAX: there may be more. */
+ * queued, jobs that were not started by their expires_at or their deadline fail, queues
+ * whose pause is over are resumed. How many, or -1; QUEUE_DUE_MAX: there may be more. */
 #define QUEUE_DUE_MAX 500
 int queue_due(struct queue *queue, struct err *err);
 
@@ -456,10 +456,11 @@ struct claim_list {
 };
 
 /* [write] Moves up to `max` queued jobs to running and inserts their attempts (starting),
- * by priority, then age. Nothing may be started before this is committed. ERR_CONFLICT
- * when the epoch is superseded. */
-int queue_claim(struct queue *queue, int64_t epoch, int max, struct claim_list *ret,
-		struct err *err);
+ * in the order that lanes.h explains, which `turns` remembers from claim to claim. None
+ * while the service is draining. Nothing may be started before this is committed.
+ * ERR_CONFLICT when the epoch is superseded. */
+int queue_claim(struct queue *queue, struct turns *turns, int64_t epoch, int max,
+		struct claim_list *ret, struct err *err);
 void claim_list_release(struct claim_list *list);
 
 /* Moves a claim out of a list, leaving an empty one; claim_release frees what it holds.

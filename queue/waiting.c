@@ -110,8 +110,10 @@ int queue_due(struct queue *queue, struct err *err)
 {
 	int64_t rows[QUEUE_DUE_MAX], at;
 	const int64_t now = clock_now_us();
-	int moved = 0;
 	if (db_expect_writing(queue, err) != 0)
+		return -1;
+	int moved = lanes_due(queue, now, err);
+	if (moved < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(TIMINGS) && moved < QUEUE_DUE_MAX; i++) {
 		const int count = pick(queue, &TIMINGS[i], now, QUEUE_DUE_MAX - moved,
@@ -129,7 +131,10 @@ int queue_due(struct queue *queue, struct err *err)
 int queue_due_next(struct queue *queue, int64_t *ret_at, struct err *err)
 {
 	int64_t row, at, first = INT64_MAX;
-	bool is_any = false;
+	const int resumes = lanes_due_next(queue, &first, err);
+	if (resumes < 0)
+		return -1;
+	bool is_any = resumes == 1;
 	for (size_t i = 0; i < ARRAY_SIZE(TIMINGS); i++) {
 		const int found = pick(queue, &TIMINGS[i], INT64_MAX, 1, &row, &at, err);
 		if (found < 0)

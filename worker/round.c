@@ -174,8 +174,8 @@ static int write_due_and_claims(struct supervisor *supervisor, struct round *rou
 		round->room = claim_room(supervisor);
 	if (round->is_more || round->room <= 0)
 		return 0;
-	return queue_claim(supervisor->queue, supervisor->epoch, round->room,
-			   &round->claims, err);
+	return queue_claim(supervisor->queue, supervisor->turns, supervisor->epoch,
+			   round->room, &round->claims, err);
 }
 
 static int write_round(struct supervisor *supervisor, struct round *round,

@@ -303,6 +303,7 @@ static int open_all(struct supervisor *supervisor, struct err *err)
 	if (supervisor->ops->open(&supervisor->executor, config, err) != 0)
 		return -1;
 	account_init(&supervisor->account);
+	supervisor->turns = turns_new();
 	supervisor->ringer = bell_ringer_open(config->state_dir);
 	if (bell_listen(config->state_dir, WORKER_BELL, &supervisor->bell_fd, err) != 0)
 		return -1;
@@ -326,6 +327,7 @@ static void close_all(struct supervisor *supervisor)
 	if (supervisor->ringer != NULL)
 		bell_ringer_close(supervisor->ringer);
 	account_release(&supervisor->account);
+	turns_free(supervisor->turns);
 	if (supervisor->queue != NULL)
 		queue_close(supervisor->queue);
 	mem_auto_close(&supervisor->state_fd);

@@ -71,6 +71,7 @@ struct supervisor {
 	int64_t due_at;		  /* wall clock: a job waits for it; DUE_NEVER */
 	int64_t armed_at;	  /* what due_fd is set to */
 	struct work_list works;
+	struct turns *turns; /* between owners, for claiming */
 
 	bool wants_look;      /* somebody rang, or the database changed */
 	bool wants_claim;     /* more may be queued, or room has come free */

@@ -81,6 +81,7 @@ static int end_all(struct queue *queue, const struct claim_list *list, struct er
 static void run_all(struct queue *queue, int batch)
 {
 	struct err err = ERR_INIT;
+	struct turns *turns = turns_new();
 	struct claim_list list;
 	int64_t epoch;
 	int jobs = 0;
@@ -90,7 +91,7 @@ static void run_all(struct queue *queue, int batch)
 	const struct moment begin = moment_now();
 	for (;;) {
 		check(queue_begin(queue, &err), &err);
-		check(queue_claim(queue, epoch, batch, &list, &err), &err);
+		check(queue_claim(queue, turns, epoch, batch, &list, &err), &err);
 		check(queue_commit(queue, &err), &err);
 		if (list.count == 0)
 			break;
@@ -100,6 +101,7 @@ static void run_all(struct queue *queue, int batch)
 		check(queue_checkpoint(queue, 16 << 20, &err), &err);
 	}
 	claim_list_release(&list);
+	turns_free(turns);
 	report("run", batch, jobs, begin);
 }
 

@@ -39,6 +39,7 @@ int fixture_setup(void **state)
 	fixture_make_dir(fixture->dir);
 	assert_done(queue_open(&fixture->queue, fixture->dir, QUEUE_WRITE, &fixture->err),
 		    &fixture->err);
+	fixture->turns = turns_new();
 	*state = fixture;
 	return 0;
 }
@@ -46,6 +47,7 @@ int fixture_setup(void **state)
 int fixture_teardown(void **state)
 {
 	struct fixture *fixture = *state;
+	turns_free(fixture->turns);
 	queue_close(fixture->queue);
 	fixture_remove_dir(fixture->dir);
 	free(fixture);
@@ -121,7 +123,8 @@ void fixture_claim(struct fixture *fixture, struct claim_list *ret)
 		assert_done(queue_worker_register(fixture->queue, 4, &fixture->epoch,
 						  &fixture->err),
 			    &fixture->err);
-	assert_done(queue_claim(fixture->queue, fixture->epoch, 1, ret, &fixture->err),
+	assert_done(queue_claim(fixture->queue, fixture->turns, fixture->epoch, 1, ret,
+				&fixture->err),
 		    &fixture->err);
 	assert_done(queue_commit(fixture->queue, &fixture->err), &fixture->err);
 	assert_int_equal(ret->count, 1);

@@ -20,6 +20,7 @@ struct fixture {
 	struct queue *queue; /* QUEUE_WRITE */
 	struct err err;
 	int64_t epoch; /* of the worker that fixture_claim registers */
+	struct turns *turns; /* for every claim of the test */
 };
 
 /* Setup and teardown of a cmocka test; *state becomes a struct fixture. */

@@ -28,7 +28,16 @@ static const struct {
 	{STATEMENT_WORKER_LAST, "from the end, one row"},
 	{STATEMENT_UNRESOLVED_FIRST, "from the start, one row"},
 	{STATEMENT_JOB_LABELS_INSERT, "the labels of one job"},
-	{STATEMENT_CLAIM_PICK, "the index holds queued jobs only, LIMIT"},
+	{STATEMENT_LANE_RUNNING, "what a search found, LIMIT"},
+	{STATEMENT_LANE_NEXT, "what four searches found"},
+	{STATEMENT_LANE_IS_KNOWN, "what four searches found"},
+	{STATEMENT_EXPLAIN_RUNNING, "the index holds running jobs only, LIMIT"},
+	{STATEMENT_EXPLAIN_ABOVE, "what a search found, LIMIT"},
+	{STATEMENT_EXPLAIN_OWNER, "what a search found, LIMIT"},
+	{STATEMENT_EXPLAIN_LONGER, "what a search found, LIMIT"},
+	{STATEMENT_LANE_DUE, "as many rows as there are queues"},
+	{STATEMENT_DRAIN_IS, "one row at most"},
+	{STATEMENT_DRAIN_GET, "one row at most"},
 	{STATEMENT_ATTEMPTS_LIVE, "the index holds living attempts only"},
 };
 
@@ -122,7 +131,7 @@ static void test_the_hot_statements_build_no_tables(void **state)
 {
 	static const enum statement hot[] = {
 		STATEMENT_JOB_INSERT,  STATEMENT_EVENT_INSERT,
-		STATEMENT_CLAIM_PICK,  STATEMENT_CLAIM_MOVE,
+		STATEMENT_TURN_OWNER,  STATEMENT_CLAIM_MOVE,
 		STATEMENT_JOB_ROW,     STATEMENT_ATTEMPT_INSERT,
 		STATEMENT_JOB_STARTED, STATEMENT_ATTEMPT_FIND,
 		STATEMENT_ATTEMPT_END, STATEMENT_ATTEMPT_STARTED,
