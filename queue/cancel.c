@@ -71,7 +71,8 @@ static int cancel_before_start(struct queue *queue, const struct stop_wish *wish
 	if (db_run(queue, STATEMENT_JOB_CANCEL,
 		   BINDS(as_int(wish->row), as_text(wish->principal), as_text(wish->text),
 			 as_int(clock_now_us())),
-		   err) < 0)
+		   err) < 0 ||
+	    tally_ended(queue, wish->row, err) != 0)
 		return -1;
 	return cancel_event(queue, wish, "ended", "cancelled", "cancel", err);
 }

@@ -10,6 +10,7 @@
 #include <sqlite3.h>
 
 #include "queue/queue.h"
+#include "queue/tally.h"
 #include "statements.h"
 
 #define DB_APPLICATION_ID 0x52455645 /* "REVE" */
@@ -39,6 +40,7 @@ struct queue {
 		int64_t id;
 		uint8_t hash[DIGEST_BYTES];
 	} chain;
+	struct tally tally;    /* what this transaction did, to be counted */
 	uint64_t last_id_tick; /* ids of one handle increase; see id.c */
 	uint8_t random[512];   /* for ids to come */
 	size_t random_left;    /* bytes at its end that were not used yet */

@@ -218,7 +218,8 @@ static int import_rows(struct queue *queue, int64_t job_row, int number,
 		return retried < 0 ? -1 : 0;
 	char data[160];
 	ended_data(data, number, end, verdict.reason);
-	if (job_write(queue, job_row, end, &verdict, ended_at, err) < 0)
+	if (job_write(queue, job_row, end, &verdict, ended_at, err) < 0 ||
+	    tally_ended(queue, job_row, err) != 0)
 		return -1;
 	return ended_event(queue, job_row, verdict.state,
 			   verdict.state == JOB_CANCELLED ? standing->stop_by : NULL,
@@ -255,11 +256,13 @@ static int attempt_close(struct queue *queue, int64_t job_row, int number,
 static int job_close(struct queue *queue, int64_t job_row, enum job_state state,
 		     const char *reason, struct err *err)
 {
-	return db_run(queue, STATEMENT_JOB_END,
-		      BINDS(as_int(job_row), as_text(job_state_word(state)),
-			    as_text(reason), as_null(), as_int(clock_now_us()), as_null(),
-			    as_null(), as_null()),
-		      err);
+	if (db_run(queue, STATEMENT_JOB_END,
+		   BINDS(as_int(job_row), as_text(job_state_word(state)), as_text(reason),
+			 as_null(), as_int(clock_now_us()), as_null(), as_null(),
+			 as_null()),
+		   err) < 0)
+		return -1;
+	return tally_ended(queue, job_row, err);
 }
 
 static int revoke_rows(struct queue *queue, int64_t job_row, int number,
@@ -268,7 +271,8 @@ static int revoke_rows(struct queue *queue, int64_t job_row, int number,
 	const bool is_cancelled = standing->stop_by != NULL;
 	char data[160];
 	ended_data(data, number, NULL, is_cancelled ? "cancel" : NULL);
-	if (attempt_close(queue, job_row, number, "ended", "revoked", err) < 0)
+	if (attempt_close(queue, job_row, number, "ended", "revoked", err) < 0 ||
+	    tally_unclaimed(queue, job_row, number, err) != 0)
 		return -1;
 	if (!standing->is_current)
 		return 0;

@@ -153,6 +153,7 @@ int queue_submit(struct queue *queue, const struct submission *submission,
 	const int64_t row = sqlite3_last_insert_rowid(queue->db);
 	if (companions_insert(queue, submission, row, now, err) != 0)
 		return db_fail_late(err);
+	tally_submitted(queue, submission->queue, now);
 	id_format(uuid, ret->id);
 	ret->row = row;
 	ret->submitted_at = now;

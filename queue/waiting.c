@@ -45,7 +45,8 @@ static int become_queued(struct queue *queue, int64_t row, struct err *err)
 static int expire(struct queue *queue, int64_t row, const char *data, struct err *err)
 {
 	if (db_run(queue, STATEMENT_JOB_EXPIRE,
-		   BINDS(as_int(row), as_int(clock_now_us())), err) < 0)
+		   BINDS(as_int(row), as_int(clock_now_us())), err) < 0 ||
+	    tally_ended(queue, row, err) != 0)
 		return -1;
 	return waiting_event(queue, row, "ended", JOB_FAILED, NULL, data, err);
 }

@@ -19,6 +19,8 @@ static const struct {
 	{STATEMENT_EVENT_ALL, "verify reads every event"},
 	{STATEMENT_OUTPUT_ALL, "verify reads every output"},
 	{STATEMENT_JOBS_UNLIKE_EVENTS, "db check reads every job"},
+	{STATEMENT_TOTALS_TOO_LOW, "db check counts every job"},
+	{STATEMENT_STATS_COUNTS, "indexes of living jobs only, and a row a queue and state"},
 	{STATEMENT_STATE_ROWS, "eight rows"},
 	{STATEMENT_MOVE_ROWS, "fourteen rows"},
 	{STATEMENT_SCHEMA_ROWS, "the schema"},
