@@ -110,6 +110,7 @@ int cmd_hold(struct cli *cli, struct err *err);
 int cmd_release(struct cli *cli, struct err *err);
 int cmd_wait(struct cli *cli, struct err *err);
 int cmd_tasks(struct cli *cli, struct err *err);
+int cmd_stats(struct cli *cli, struct err *err);
 int cmd_whoami(struct cli *cli, struct err *err);
 int cmd_api(struct cli *cli, struct err *err);
 int cmd_check(struct cli *cli, struct err *err);

@@ -230,6 +230,13 @@ static const struct command COMMAND_ROWS[] = {
 	 .notes = "A task is a command that the service's configuration names, with parameters that are\n"
 		  "checked: docs/tasks.md. Run one with `reeve run --task NAME -p PARAMETER=VALUE`.\n",
 	 .options = NO_OPTIONS, .words_max = 1, .run = cmd_tasks},
+	{.name = "stats", .synopsis = "", .summary = "How many jobs there are, and how fast they go",
+	 .examples = EXAMPLES("reeve stats",
+			      "reeve stats -o json | jq .last.hour.mean_wait_s"),
+	 .notes = "Three parts: the service, a line for each queue with its jobs by state (of all owners,\n"
+		  "those that were pruned too), and a line for the last minute, hour and day. Each of these\n"
+		  "reaches back to a whole minute: at most a minute further than its name says.\n",
+	 .options = NO_OPTIONS, .run = cmd_stats},
 	{.name = "whoami", .synopsis = "", .summary = "Who we are to the service",
 	 .examples = EXAMPLES("reeve whoami"), .options = NO_OPTIONS, .run = cmd_whoami},
 	{.name = "api", .synopsis = "METHOD PATH [BODY]", .summary = "A request of your own",

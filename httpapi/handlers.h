@@ -18,6 +18,7 @@ enum MHD_Result handle_job_hold(struct request *request);     /* hold.c */
 enum MHD_Result handle_job_release(struct request *request);  /* hold.c */
 enum MHD_Result handle_task_list(struct request *request);    /* tasks.c */
 enum MHD_Result handle_task_get(struct request *request);     /* tasks.c */
+enum MHD_Result handle_stats(struct request *request);	      /* stats.c */
 enum MHD_Result handle_whoami(struct request *request);	      /* health.c */
 enum MHD_Result handle_live(struct request *request);	      /* health.c */
 enum MHD_Result handle_ready(struct request *request);	      /* health.c */
