@@ -29,6 +29,7 @@
 #include <sys/types.h>
 
 #include "common/common.h"
+#include "queue/change.h"
 #include "queue/dependencies.h"
 #include "queue/lanes.h"
 #include "queue/retry.h"
