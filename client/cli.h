@@ -109,6 +109,7 @@ int cmd_stop(struct cli *cli, struct err *err);
 int cmd_hold(struct cli *cli, struct err *err);
 int cmd_release(struct cli *cli, struct err *err);
 int cmd_change(struct cli *cli, struct err *err);
+int cmd_signal(struct cli *cli, struct err *err);
 int cmd_wait(struct cli *cli, struct err *err);
 int cmd_tasks(struct cli *cli, struct err *err);
 int cmd_stats(struct cli *cli, struct err *err);

@@ -110,3 +110,19 @@ int cmd_change(struct cli *cli, struct err *err)
 			       BODY_BYTES_MAX >> 20);
 	return send(cli, "PATCH", "", &body, err);
 }
+
+int cmd_signal(struct cli *cli, struct err *err)
+{
+	const char *word = cli->args.word[1];
+	AUTO_BUF struct buf body = BUF_INIT(BODY_BYTES_MAX);
+	struct json_writer json;
+	int64_t number;
+	json_writer_init(&json, &body);
+	json_open(&json, NULL, '{');
+	if (text_parse_int(word, 0, INT32_MAX, &number) == 0)
+		json_put_int(&json, "signal", number);
+	else
+		json_put_text(&json, "signal", word);
+	json_close(&json, '}');
+	return send(cli, "POST", "/signal", &body, err);
+}

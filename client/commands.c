@@ -234,6 +234,15 @@ static const struct command COMMAND_ROWS[] = {
 		  "takes --keep and --no-keep.\n",
 	 .options = ROWS(CHANGE_ROWS), .words_min = 1, .words_max = 1, .takes_ids = true,
 	 .run = cmd_change},
+	{.name = "signal", .synopsis = "ID SIGNAL", .summary = "Send a signal to a running job",
+	 .examples = EXAMPLES("reeve signal last USR1\tor SIGUSR1, or 10",
+			      "reeve signal last STOP\tand CONT to let it go on"),
+	 .notes = ID_NOTE
+		  "\n"
+		  "Its main process gets it, and no other. The history says whether it did: `reeve events`.\n"
+		  "To end a job use `reeve stop`, which ends all of its processes and is not taken for a failure.\n",
+	 .options = NO_OPTIONS, .words_min = 2, .words_max = 2, .takes_ids = true,
+	 .run = cmd_signal},
 	{.name = "wait", .synopsis = "[options] ID...", .summary = "Wait until jobs have ended",
 	 .examples = EXAMPLES("reeve wait last && echo well",
 			      "reeve wait --timeout 30s last\t124 when it takes longer",

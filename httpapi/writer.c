@@ -50,11 +50,15 @@ static int run_change(struct queue *queue, struct write *write)
 				&write->version, &write->err);
 }
 
+static int run_signal(struct queue *queue, struct write *write)
+{
+	return queue_signal(queue, &write->viewer, write->job_id, write->signal,
+			    &write->err);
+}
+
 static int (*const RUN[])(struct queue *, struct write *) = {
-	[WRITE_SUBMIT] = run_submit,
-	[WRITE_CANCEL] = run_cancel,
-	[WRITE_HOLD] = run_hold,
-	[WRITE_CHANGE] = run_change,
+	[WRITE_SUBMIT] = run_submit, [WRITE_CANCEL] = run_cancel, [WRITE_HOLD] = run_hold,
+	[WRITE_CHANGE] = run_change, [WRITE_SIGNAL] = run_signal,
 };
 
 /* An error after which the transaction may go on: this write changed nothing. */

@@ -33,6 +33,7 @@
 #include "queue/dependencies.h"
 #include "queue/lanes.h"
 #include "queue/retry.h"
+#include "queue/signals.h"
 #include "queue/stats.h"
 
 /* --- words --- */
