@@ -398,7 +398,8 @@ CREATE TABLE signal_requests (
     attempt   INTEGER NOT NULL,
     signal    INTEGER NOT NULL CHECK (signal BETWEEN 1 AND 64),
     principal TEXT NOT NULL,
-    at        INTEGER NOT NULL
+    at        INTEGER NOT NULL,
+    sent_by   INTEGER                     -- epoch of the worker that set about to send it: nobody does so twice
 ) STRICT;
 
 CREATE TABLE job_totals (
@@ -421,7 +422,8 @@ CREATE TABLE job_minutes (
     cancelled INTEGER NOT NULL DEFAULT 0,
     skipped   INTEGER NOT NULL DEFAULT 0,
     lost      INTEGER NOT NULL DEFAULT 0,
-    run_us    INTEGER NOT NULL DEFAULT 0, -- of those, from start to end, summed
+    ran       INTEGER NOT NULL DEFAULT 0, -- those of them that had a process
+    run_us    INTEGER NOT NULL DEFAULT 0, -- of those, from the last start to the end, summed
     PRIMARY KEY (minute, queue)
 ) STRICT, WITHOUT ROWID;
 

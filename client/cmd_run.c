@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/body.h"
 #include "client/output.h"
 
 #define STDIN_BYTES_MAX (64u << 20)
@@ -22,25 +23,6 @@
 static const int64_t PAUSES_US[] = {100000, 200000, 400000, 800000, 1600000, 3200000};
 
 /* --- the body --- */
-
-/* Repeated --label or --env become one object; the service refuses a name that comes
- * twice. */
-static void put_pairs(struct json_writer *json, const char *key, const struct args *args,
-		      const char *option)
-{
-	if (!args_has(args, option))
-		return;
-	json_open(json, key, '{');
-	for (size_t i = 0; i < args->count; i++) {
-		if (strcmp(args->given[i].name, option) != 0)
-			continue;
-		const char *text = args->given[i].text;
-		const size_t length = strcspn(text, "=");
-		AUTO_FREE char *name = mem_strndup(text, length);
-		json_put_text(json, name, text + length + 1);
-	}
-	json_close(json, '}');
-}
 
 /* All of it, since the request carries it; the limit is only against running out of
  * memory, the service has its own. */
@@ -117,26 +99,6 @@ static int check_utf8(const struct args *args, struct err *err)
 	return 0;
 }
 
-/* "+10m" is taken from our own clock; anything else is the service's to judge. */
-static int put_moment(struct json_writer *json, const char *key, const char *option,
-		      const char *text, struct err *err)
-{
-	int64_t span_us = 0;
-	if (text == NULL)
-		return 0;
-	if (text[0] != '+') {
-		json_put_text(json, key, text);
-		return 0;
-	}
-	if (text_parse_duration_us(text + 1, &span_us) < 0)
-		return err_set(err, ERR_INVALID,
-			       "--%s wants a time such as 2026-11-21T06:00:00Z or +10m, "
-			       "not \"%s\"",
-			       option, text);
-	json_put_time(json, key, clock_now_us() + span_us);
-	return 0;
-}
-
 static void put_retry(struct json_writer *json, const struct args *args)
 {
 	if (!args_has(args, "retries") && !args_has(args, "retry-delay") &&
@@ -160,9 +122,9 @@ static void put_retry(struct json_writer *json, const struct args *args)
 /* When it may start, until when, and how often. */
 static int put_waiting(struct json_writer *json, const struct args *args, struct err *err)
 {
-	if (put_moment(json, "run_at", "at", args_text(args, "at"), err) < 0 ||
-	    put_moment(json, "expires_at", "expires", args_text(args, "expires"), err) <
-		    0)
+	if (body_put_moment(json, "run_at", "at", args_text(args, "at"), err) < 0 ||
+	    body_put_moment(json, "expires_at", "expires", args_text(args, "expires"),
+			    err) < 0)
 		return -1;
 	if (args_has(args, "deadline"))
 		json_put_double(json, "deadline_s",
@@ -178,7 +140,7 @@ static void put_what(struct json_writer *json, const struct args *args)
 {
 	if (args_has(args, "task")) {
 		json_put_text(json, "task", args_text(args, "task"));
-		put_pairs(json, "parameters", args, "parameter");
+		body_put_pairs(json, "parameters", args, "parameter");
 		return;
 	}
 	json_put_text(json, "command", args->word[0]);
@@ -218,8 +180,8 @@ static int write_body(const struct args *args, struct buf *body, struct err *err
 	if (args_has(args, "timeout"))
 		json_put_double(&json, "timeout_s",
 				(double)args_number(args, "timeout", 0) / US_PER_S);
-	put_pairs(&json, "labels", args, "label");
-	put_pairs(&json, "environment", args, "env");
+	body_put_pairs(&json, "labels", args, "label");
+	body_put_pairs(&json, "environment", args, "env");
 	if (put_waiting(&json, args, err) < 0 ||
 	    put_directory(&json, args_text(args, "cwd"), err) < 0 ||
 	    put_stdin(&json, args_text(args, "stdin"), err) < 0)

@@ -106,6 +106,18 @@ static const struct option_row WAIT_ROWS[] = {
 	{"any", 0, NULL, NULL, "until the first of them has ended", .kind = OPTION_FLAG},
 };
 
+static const struct option_row CHANGE_ROWS[] = {
+	{"name", 'n', NULL, "TEXT", "a name for people; '' for none", .kind = OPTION_TEXT},
+	{"priority", 0, NULL, "N", "-100 to 100; higher starts first", INT_OPTION(-100, 100)},
+	{"label", 'l', NULL, "NAME=VALUE",
+	 "may be repeated; these replace all labels", .kind = OPTION_PAIR},
+	{"no-labels", 0, NULL, NULL, "take all labels away", .kind = OPTION_FLAG},
+	{"at", 0, NULL, "TIME",
+	 "start it not before: 2026-11-21T06:00:00Z, +10m, or now", .kind = OPTION_TEXT},
+	{"keep", 0, NULL, NULL, "never prune it or its output", .kind = OPTION_FLAG},
+	{"no-keep", 0, NULL, NULL, "prune it as any other", .kind = OPTION_FLAG},
+};
+
 static const struct option_row CHECK_ROWS[] = {
 	{"example", 0, NULL, NULL,
 	 "print a configuration with every setting and its default", .kind = OPTION_FLAG},
@@ -212,6 +224,25 @@ static const struct command COMMAND_ROWS[] = {
 	 .examples = EXAMPLES("reeve release last"), .notes = ID_NOTE,
 	 .options = NO_OPTIONS, .words_min = 1, .words_max = -1, .takes_ids = true,
 	 .run = cmd_release},
+	{.name = "change", .synopsis = "[options] ID", .summary = "Change a job that has not started",
+	 .examples = EXAMPLES("reeve change --priority 50 last",
+			      "reeve change --at +2h last\tlater; --at now: as soon as it can",
+			      "reeve change --label app=library --label batch=7 last\tthese and no others"),
+	 .notes = ID_NOTE
+		  "\n"
+		  "Also between two attempts of a job that is tried again. A job that runs or has ended only\n"
+		  "takes --keep and --no-keep.\n",
+	 .options = ROWS(CHANGE_ROWS), .words_min = 1, .words_max = 1, .takes_ids = true,
+	 .run = cmd_change},
+	{.name = "signal", .synopsis = "ID SIGNAL", .summary = "Send a signal to a running job",
+	 .examples = EXAMPLES("reeve signal last USR1\tor SIGUSR1, or 10",
+			      "reeve signal last STOP\tand CONT to let it go on"),
+	 .notes = ID_NOTE
+		  "\n"
+		  "Its main process gets it, and no other. The history says whether it did: `reeve events`.\n"
+		  "To end a job use `reeve stop`, which ends all of its processes and is not taken for a failure.\n",
+	 .options = NO_OPTIONS, .words_min = 2, .words_max = 2, .takes_ids = true,
+	 .run = cmd_signal},
 	{.name = "wait", .synopsis = "[options] ID...", .summary = "Wait until jobs have ended",
 	 .examples = EXAMPLES("reeve wait last && echo well",
 			      "reeve wait --timeout 30s last\t124 when it takes longer",
@@ -230,6 +261,13 @@ static const struct command COMMAND_ROWS[] = {
 	 .notes = "A task is a command that the service's configuration names, with parameters that are\n"
 		  "checked: docs/tasks.md. Run one with `reeve run --task NAME -p PARAMETER=VALUE`.\n",
 	 .options = NO_OPTIONS, .words_max = 1, .run = cmd_tasks},
+	{.name = "stats", .synopsis = "", .summary = "How many jobs there are, and how fast they go",
+	 .examples = EXAMPLES("reeve stats",
+			      "reeve stats -o json | jq .last.hour.mean_wait_s"),
+	 .notes = "Three parts: the service, a line for each queue with its jobs by state (of all owners,\n"
+		  "those that were pruned too), and a line for the last minute, hour and day. Each of these\n"
+		  "reaches back to a whole minute: at most a minute further than its name says.\n",
+	 .options = NO_OPTIONS, .run = cmd_stats},
 	{.name = "whoami", .synopsis = "", .summary = "Who we are to the service",
 	 .examples = EXAMPLES("reeve whoami"), .options = NO_OPTIONS, .run = cmd_whoami},
 	{.name = "api", .synopsis = "METHOD PATH [BODY]", .summary = "A request of your own",

@@ -16,11 +16,6 @@ bool job_is_final(const cJSON *job)
 	return false;
 }
 
-const char *signal_name(int number)
-{
-	return sigabbrev_np(number);
-}
-
 /* 0 must mean that the job succeeded: a job that was stopped and then exits 0 did not. */
 int job_exit_code(const cJSON *job)
 {

@@ -74,7 +74,4 @@ bool job_is_final(const cJSON *job);
  * ended without either or when it did not succeed in spite of exit code 0. */
 int job_exit_code(const cJSON *job);
 
-/* "TERM" for 15, or NULL; and -1 for a wrong name. */
-const char *signal_name(int number);
-
 #endif

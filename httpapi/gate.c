@@ -32,6 +32,7 @@ static const struct header_row HEADERS[] = {
 	HEADER("Range", range),
 	HEADER("If-Range", if_range),
 	HEADER("If-None-Match", if_none_match),
+	HEADER("If-Match", if_match),
 	HEADER("traceparent", traceparent),
 };
 

@@ -14,10 +14,13 @@ enum MHD_Result handle_job_attempts(struct request *request); /* history.c */
 enum MHD_Result handle_job_events(struct request *request);   /* history.c */
 enum MHD_Result handle_job_output(struct request *request);   /* output.c */
 enum MHD_Result handle_job_cancel(struct request *request);   /* cancel.c */
+enum MHD_Result handle_job_change(struct request *request);   /* change.c */
+enum MHD_Result handle_job_signal(struct request *request);   /* signal.c */
 enum MHD_Result handle_job_hold(struct request *request);     /* hold.c */
 enum MHD_Result handle_job_release(struct request *request);  /* hold.c */
 enum MHD_Result handle_task_list(struct request *request);    /* tasks.c */
 enum MHD_Result handle_task_get(struct request *request);     /* tasks.c */
+enum MHD_Result handle_stats(struct request *request);	      /* stats.c */
 enum MHD_Result handle_whoami(struct request *request);	      /* health.c */
 enum MHD_Result handle_live(struct request *request);	      /* health.c */
 enum MHD_Result handle_ready(struct request *request);	      /* health.c */

@@ -4,6 +4,7 @@
 
 #include "httpapi/answer.h"
 #include "httpapi/handlers.h"
+#include "httpapi/health.h"
 #include "httpapi/readers.h"
 #include "httpapi/writer.h"
 
@@ -49,6 +50,12 @@ static void put_check(struct json_writer *json, const char *name, enum verdict v
 	json_close(json, ']');
 }
 
+bool worker_is_alive(const struct worker_info *worker)
+{
+	return worker->stopped_at == 0 &&
+	       clock_now_us() - worker->heartbeat_at <= HEARTBEAT_OLD_US;
+}
+
 static enum verdict check_worker(struct request *request, const char **ret_output)
 {
 	struct readers *readers = request->server->readers;
@@ -65,20 +72,27 @@ static enum verdict check_worker(struct request *request, const char **ret_outpu
 					: "no worker has ever started";
 	else if (worker.stopped_at != 0)
 		*ret_output = "the worker has been stopped";
-	else if (clock_now_us() - worker.heartbeat_at > HEARTBEAT_OLD_US)
+	else if (!worker_is_alive(&worker))
 		*ret_output = "the worker's heartbeat is old";
 	return *ret_output ? FAIL : PASS;
 }
 
-static enum verdict check_disk(const struct request *request, const char **ret_output)
+int64_t state_dir_free_bytes(const struct config *config)
 {
 	struct statvfs fs;
+	if (statvfs(config->state_dir, &fs) < 0)
+		return -1;
+	return (int64_t)(fs.f_bavail * fs.f_frsize);
+}
+
+static enum verdict check_disk(const struct request *request, const char **ret_output)
+{
+	int64_t free_bytes = state_dir_free_bytes(request->server->config);
 	*ret_output = NULL;
-	if (statvfs(request->server->config->state_dir, &fs) < 0) {
+	if (free_bytes < 0) {
 		*ret_output = "the state directory cannot be read";
 		return FAIL;
 	}
-	int64_t free_bytes = (int64_t)(fs.f_bavail * fs.f_frsize);
 	if (free_bytes >= DISK_WARN_BYTES)
 		return PASS;
 	*ret_output = "the disk is nearly full";

@@ -51,6 +51,10 @@ void member_deadline(struct reading *reading, const char *pointer, const cJSON *
 void member_hold(struct reading *reading, const char *pointer, const cJSON *value);
 void member_retry(struct reading *reading, const char *pointer, const cJSON *value);
 
+/* A name for people; the priority (submission.c). */
+void member_name(struct reading *reading, const char *pointer, const cJSON *value);
+void member_priority(struct reading *reading, const char *pointer, const cJSON *value);
+
 /* Readers for objects of strings. */
 void member_labels(struct reading *reading, const char *pointer, const cJSON *value);
 /* Also puts in what the task sets; `value` NULL: the request sets nothing. */

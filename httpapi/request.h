@@ -19,7 +19,8 @@ struct route;
 struct headers {
 	const char *host, *content_type, *content_length, *transfer_encoding;
 	const char *authorization, *security_token, *origin, *sec_fetch_site, *expect;
-	const char *idempotency_key, *prefer, *range, *if_range, *if_none_match;
+	const char *idempotency_key, *prefer, *range, *if_range, *if_none_match,
+		*if_match;
 	const char *traceparent;
 	size_t bytes; /* of all header lines */
 };

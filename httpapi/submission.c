@@ -33,7 +33,7 @@ void intake_release(struct intake *intake)
 
 /* --- scalars --- */
 
-static void read_name(struct reading *reading, const char *pointer, const cJSON *value)
+void member_name(struct reading *reading, const char *pointer, const cJSON *value)
 {
 	const char *text = member_text(reading, pointer, value, NAME_BYTES_MAX);
 	if (text && text_has_control(text, strlen(text)))
@@ -51,8 +51,7 @@ static void read_queue(struct reading *reading, const char *pointer, const cJSON
 			     "there is no such queue; this version has only \"default\"");
 }
 
-static void read_priority(struct reading *reading, const char *pointer,
-			  const cJSON *value)
+void member_priority(struct reading *reading, const char *pointer, const cJSON *value)
 {
 	int64_t number = 0;
 	if (member_int(reading, pointer, value, -100, 100, &number))
@@ -266,9 +265,9 @@ static const struct member SUBMISSION[] = {
 	{.name = "parameters",        .read = read_nothing},
 	{.name = "command",           .read = read_command},
 	{.name = "args",              .read = read_args},
-	{.name = "name",              .read = read_name},
+	{.name = "name",              .read = member_name},
 	{.name = "queue",             .read = read_queue},
-	{.name = "priority",          .read = read_priority},
+	{.name = "priority",          .read = member_priority},
 	{.name = "labels",            .read = member_labels},
 	{.name = "stdin",             .read = read_stdin},
 	{.name = "environment",       .read = member_environment},

@@ -45,16 +45,28 @@ static int run_hold(struct queue *queue, struct write *write)
 			  &write->err);
 }
 
+static int run_change(struct queue *queue, struct write *write)
+{
+	return queue_job_change(queue, &write->viewer, write->job_id, write->change,
+				&write->version, &write->err);
+}
+
+static int run_signal(struct queue *queue, struct write *write)
+{
+	return queue_signal(queue, &write->viewer, write->job_id, write->signal,
+			    &write->err);
+}
+
 static int (*const RUN[])(struct queue *, struct write *) = {
-	[WRITE_SUBMIT] = run_submit,
-	[WRITE_CANCEL] = run_cancel,
-	[WRITE_HOLD] = run_hold,
+	[WRITE_SUBMIT] = run_submit, [WRITE_CANCEL] = run_cancel, [WRITE_HOLD] = run_hold,
+	[WRITE_CHANGE] = run_change, [WRITE_SIGNAL] = run_signal,
 };
 
 /* An error after which the transaction may go on: this write changed nothing. */
 static bool is_refusal(enum err_code code)
 {
-	return code == ERR_INVALID || code == ERR_NOT_FOUND || code == ERR_CONFLICT;
+	return code == ERR_INVALID || code == ERR_NOT_FOUND || code == ERR_CONFLICT ||
+	       code == ERR_PRECONDITION;
 }
 
 static void fail_all(struct write *const *batch, size_t count, const struct err *err)

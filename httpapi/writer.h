@@ -15,7 +15,14 @@ struct MHD_Connection;
 struct server;
 struct writer;
 
-enum write_kind { WRITE_SUBMIT, WRITE_CANCEL, WRITE_HOLD, WRITE_PROBE };
+enum write_kind {
+	WRITE_SUBMIT,
+	WRITE_CANCEL,
+	WRITE_HOLD,
+	WRITE_CHANGE,
+	WRITE_SIGNAL,
+	WRITE_PROBE
+};
 
 /* One write of one request; lives in the request's work until it is woken. */
 struct write {
@@ -25,11 +32,16 @@ struct write {
 	/* WRITE_SUBMIT */
 	const struct submission *submission;
 	struct submitted submitted;
-	/* WRITE_CANCEL, WRITE_HOLD */
+	/* WRITE_CANCEL, WRITE_HOLD, WRITE_CHANGE, WRITE_SIGNAL */
 	struct viewer viewer;
 	const char *job_id;
 	/* WRITE_HOLD */
 	bool is_hold; /* else release */
+	/* WRITE_SIGNAL */
+	int signal;
+	/* WRITE_CHANGE */
+	const struct job_change *change;
+	int64_t version; /* of the job, as it was before */
 	/* WRITE_CANCEL */
 	const char *text;
 	bool force;

@@ -127,7 +127,7 @@ int queue_submit_batch(struct queue *queue, const struct batch *batch,
 		return -1;
 	if (items_insert(queue, batch, uuid, ret, err) == 0) {
 		id_format(uuid, ret->id);
-		return part_end(queue, err);
+		return part_end(queue, &part, err);
 	}
 	struct err undoing = ERR_INIT;
 	if (part_undo(queue, &part, &undoing) != 0)

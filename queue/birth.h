@@ -58,10 +58,11 @@ int unique_look(struct queue *queue, const struct submission *submission,
 struct part {
 	struct event_chain chain;
 	int settle_left;
+	struct tally tally;
 };
 int part_begin(struct queue *queue, struct part *part, struct err *err);
-int part_end(struct queue *queue, struct err *err);
+int part_end(struct queue *queue, struct part *part, struct err *err);
 /* After a refusal: 0, or -1 when the whole transaction is to be rolled back. */
-int part_undo(struct queue *queue, const struct part *part, struct err *err);
+int part_undo(struct queue *queue, struct part *part, struct err *err);
 
 #endif

@@ -124,10 +124,29 @@ static int jobs_find(struct queue *queue, struct buf *ret, int *count, struct er
 	return more;
 }
 
+/* More were counted than there are when some were pruned; fewer when somebody wrote rows
+ * by hand. */
+static int totals_find(struct queue *queue, struct buf *ret, int *count, struct err *err)
+{
+	sqlite3_stmt *stmt;
+	int more;
+	if (db_start(queue, STATEMENT_TOTALS_TOO_LOW, NO_BINDS, &stmt, err) != 0)
+		return -1;
+	while ((more = db_step(queue, stmt, err)) == 1)
+		finding(ret, count,
+			"totals: %lld jobs are %s, but only %lld were counted",
+			(long long)sqlite3_column_int64(stmt, 1),
+			(const char *)sqlite3_column_text(stmt, 0),
+			(long long)sqlite3_column_int64(stmt, 2));
+	db_end(stmt);
+	return more;
+}
+
 int queue_check(struct queue *queue, struct buf *ret, struct err *err)
 {
-	int (*const parts[])(struct queue *, struct buf *, int *, struct err *) = {
-		integrity_find, foreign_find, states_find, moves_find, jobs_find};
+	int (*const parts[])(struct queue *, struct buf *, int *,
+			     struct err *) = {integrity_find, foreign_find, states_find,
+					      moves_find,     jobs_find,    totals_find};
 	int count = 0, result = 0;
 	bool is_own;
 	if (snapshot_join(queue, &is_own, err) != 0)

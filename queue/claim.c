@@ -59,6 +59,7 @@ static int claim_one(struct queue *queue, int64_t row, int64_t epoch, int64_t no
 	if (job_load(queue, row, &ret->job, err) != 1)
 		return -1;
 	ret->number = ret->job.attempt;
+	tally_claimed(queue, ret->job.queue, now, ret->job.queued_at);
 	if (db_run(queue, STATEMENT_ATTEMPT_INSERT,
 		   BINDS(as_int(row), as_int(ret->number), as_int(epoch), as_int(now)),
 		   err) < 0)

@@ -278,6 +278,7 @@ void queue_close(struct queue *queue)
 	if (queue == NULL)
 		return;
 	queue_rollback(queue);
+	tally_release(&queue->tally);
 	db_disconnect(queue);
 	if (queue->writers_fd >= 0)
 		(void)close(queue->writers_fd);

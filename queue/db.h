@@ -10,6 +10,7 @@
 #include <sqlite3.h>
 
 #include "queue/queue.h"
+#include "queue/tally.h"
 #include "statements.h"
 
 #define DB_APPLICATION_ID 0x52455645 /* "REVE" */
@@ -43,6 +44,7 @@ struct queue {
 	bool is_writing; /* between queue_begin and its end: the lock is held */
 	struct event_chain chain;
 	int settle_left;       /* dependencies that this transaction may still settle */
+	struct tally tally;    /* what this transaction did, to be counted */
 	uint64_t last_id_tick; /* ids of one handle increase; see id.c */
 	uint8_t random[512];   /* for ids to come */
 	size_t random_left;    /* bytes at its end that were not used yet */

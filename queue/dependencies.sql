@@ -80,9 +80,6 @@ SELECT l.key || '=' || l.value, j.id
   FROM jobs j, json_each(j.labels) l
  WHERE j.id = ?1
 
--- name: job_keep
-INSERT INTO kept_jobs (job_id, by, at) VALUES (?1, ?2, ?3)
-
 -- The one living job of this owner with this key, by jobs_unique. `has_run`: a process of it existed.
 -- name: unique_find
 SELECT j.id, j.uuid, j.submitted_at, j.state,

@@ -279,7 +279,8 @@ static int revoke_rows(struct queue *queue, int64_t job_row, int number,
 	const bool is_cancelled = standing->stop_by != NULL;
 	char data[160];
 	ended_data(data, number, NULL, is_cancelled ? "cancel" : NULL);
-	if (attempt_close(queue, job_row, number, "ended", "revoked", err) < 0)
+	if (attempt_close(queue, job_row, number, "ended", "revoked", err) < 0 ||
+	    tally_unclaimed(queue, job_row, number, err) != 0)
 		return -1;
 	if (!standing->is_current)
 		return 0;

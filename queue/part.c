@@ -18,18 +18,21 @@ int part_begin(struct queue *queue, struct part *part, struct err *err)
 {
 	part->chain = queue->chain;
 	part->settle_left = queue->settle_left;
+	tally_mark(queue, &part->tally);
 	return run(queue, STATEMENT_PART_BEGIN, err);
 }
 
-int part_end(struct queue *queue, struct err *err)
+int part_end(struct queue *queue, struct part *part, struct err *err)
 {
+	tally_keep(&part->tally);
 	return run(queue, STATEMENT_PART_END, err);
 }
 
-int part_undo(struct queue *queue, const struct part *part, struct err *err)
+int part_undo(struct queue *queue, struct part *part, struct err *err)
 {
 	queue->chain = part->chain;
 	queue->settle_left = part->settle_left;
+	tally_rollback(queue, &part->tally);
 	return run(queue, STATEMENT_PART_UNDO, err) != 0 ||
 			       run(queue, STATEMENT_PART_END, err) != 0
 		       ? -1

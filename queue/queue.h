@@ -29,9 +29,12 @@
 #include <sys/types.h>
 
 #include "common/common.h"
+#include "queue/change.h"
 #include "queue/dependencies.h"
 #include "queue/lanes.h"
 #include "queue/retry.h"
+#include "queue/signals.h"
+#include "queue/stats.h"
 
 /* --- words --- */
 
@@ -563,7 +566,8 @@ struct verify_result {
 int queue_verify(struct queue *queue, const char *state_dir, struct verify_result *ret,
 		 struct err *err);
 
-/* integrity_check, foreign_key_check and the state lists. Each finding is one line in
+/* integrity_check, foreign_key_check, the state lists, and whether the totals of what is
+ * over cover what is there. Each finding is one line in
  * `ret`. 0 sound, 1 findings, -1. */
 int queue_check(struct queue *queue, struct buf *ret, struct err *err);
 

@@ -234,7 +234,7 @@ static int make_all(struct again *again, struct rerun *ret, struct err *err)
 	for (size_t i = 0; i < again->count && result == 0; i++)
 		result = make_one(again, again->order[i], i == 0 ? ret->id : other, err);
 	if (result == 0)
-		return part_end(again->queue, err);
+		return part_end(again->queue, &part, err);
 	struct err undoing = ERR_INIT;
 	if (part_undo(again->queue, &part, &undoing) != 0)
 		*err = undoing;

@@ -40,11 +40,10 @@ struct parent {
 static int follow_end(struct queue *queue, int64_t row, enum job_state state,
 		      struct err *err)
 {
-	(void)queue;
-	(void)row;
-	return job_state_is_final(state) ? 0
-					 : err_set(err, ERR_INTERNAL, "%s is not an end",
-						   job_state_word(state));
+	if (!job_state_is_final(state))
+		return err_set(err, ERR_INTERNAL, "%s is not an end",
+			       job_state_word(state));
+	return tally_ended(queue, row, err);
 }
 
 static int move_event(struct queue *queue, int64_t row, const char *kind,

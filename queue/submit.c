@@ -129,6 +129,7 @@ static int rows_insert(struct queue *queue, const struct submission *s,
 	const int64_t row = sqlite3_last_insert_rowid(queue->db);
 	if (companions_insert(queue, s, siblings, birth, row, err) != 0)
 		return db_fail_late(err);
+	tally_submitted(queue, s->queue, birth->now);
 	id_format(birth->uuid, ret->id);
 	ret->row = row;
 	ret->submitted_at = birth->now;
@@ -163,7 +164,7 @@ static int submit_in_part(struct queue *queue, const struct submission *submissi
 	if (part_begin(queue, &part, err) != 0)
 		return -1;
 	if (submit_one(queue, submission, NULL, NULL, ret, err) == 0)
-		return part_end(queue, err);
+		return part_end(queue, &part, err);
 	struct err undoing = ERR_INIT;
 	if (part_undo(queue, &part, &undoing) != 0)
 		*err = undoing;

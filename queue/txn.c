@@ -61,7 +61,7 @@ static int commit_failed(struct queue *queue, int code, struct err *err)
 int queue_commit(struct queue *queue, struct err *err)
 {
 	sqlite3_stmt *stmt;
-	if (db_expect_writing(queue, err) != 0 ||
+	if (db_expect_writing(queue, err) != 0 || tally_flush(queue, err) != 0 ||
 	    db_start(queue, STATEMENT_TXN_COMMIT, NO_BINDS, &stmt, err) != 0) {
 		queue_rollback(queue);
 		return -1;
@@ -82,6 +82,7 @@ void queue_rollback(struct queue *queue)
 		(void)sqlite3_exec(queue->db, "ROLLBACK", NULL, NULL, NULL);
 	queue->is_writing = false;
 	queue->chain.is_known = false;
+	tally_reset(queue);
 	writers_unlock(queue);
 }
 

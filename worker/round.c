@@ -191,6 +191,8 @@ static int write_round(struct supervisor *supervisor, struct round *round,
 	    queue_worker_heartbeat(queue, supervisor->epoch, (int)supervisor->works.count,
 				   err) != 0)
 		return -1;
+	if (round->is_heartbeat && queue_stats_forget(queue, err) < 0)
+		return -1;
 	if (write_due_and_claims(supervisor, round, err) != 0)
 		return -1;
 	return queue_commit(queue, err);

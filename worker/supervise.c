@@ -200,6 +200,7 @@ static void work_off(struct supervisor *supervisor)
 			;
 		if (has_looked)
 			take_stop_requests(supervisor);
+		signals_send(supervisor, has_looked);
 	} while (supervisor->wants_look);
 	due_arm(supervisor);
 }

@@ -74,6 +74,7 @@ struct supervisor {
 	struct turns *turns; /* between owners, for claiming */
 
 	bool wants_look;      /* somebody rang, or the database changed */
+	bool wants_signals;   /* some wait for their process, or to be recorded */
 	bool wants_claim;     /* more may be queued, or room has come free */
 	bool is_waiting;      /* something is short: nothing more before the next tick */
 	bool is_short_logged; /* said so already */
@@ -161,6 +162,11 @@ void due_arm(struct supervisor *supervisor);
 /* What a starting worker does: registers, judges every attempt that has not ended, and
  * removes what earlier commits left behind. */
 int adopt_all(struct supervisor *supervisor, struct err *err);
+
+/* --- signals.c --- */
+
+/* Sends the signals that people want sent; `has_looked`: there may be new ones. */
+void signals_send(struct supervisor *supervisor, bool has_looked);
 
 /* --- supervise.c --- */
 

@@ -1,0 +1,16 @@
+/* body.h - members of a request that more than one command writes. */
+#ifndef REEVE_CLIENT_BODY_H
+#define REEVE_CLIENT_BODY_H
+
+#include "client/options.h"
+#include "common/common.h"
+
+/* An object of what the repeated option --NAME=VALUE gave; nothing when it was not. */
+void body_put_pairs(struct json_writer *json, const char *key, const struct args *args,
+		    const char *option);
+
+/* A time as the service wants it; nothing for NULL. ERR_INVALID: "+" and no duration. */
+int body_put_moment(struct json_writer *json, const char *key, const char *option,
+		    const char *text, struct err *err);
+
+#endif

@@ -1,0 +1,96 @@
+/* signal.c - POST /v1/jobs/{id}/signal. */
+#include "httpapi/answer.h"
+#include "httpapi/handlers.h"
+#include "httpapi/lookup.h"
+#include "httpapi/members.h"
+#include "httpapi/wait.h"
+#include "httpapi/writer.h"
+
+struct signalling {
+	struct wait wait; /* first: wait.c finds it as request->work */
+	struct write write;
+};
+
+static int number_of(const cJSON *value)
+{
+	char digits[24];
+	if (cJSON_IsString(value))
+		return signal_parse(value->valuestring);
+	if (!cJSON_IsNumber(value))
+		return -1;
+	snprintf(digits, sizeof(digits), "%.15g", value->valuedouble);
+	return signal_parse(digits);
+}
+
+static void read_members(const cJSON *tree, struct problems *problems, int *ret_signal)
+{
+	const cJSON *member, *value = json_get(tree, "signal");
+	*ret_signal = number_of(value);
+	if (!cJSON_IsObject(tree)) {
+		problems_add(problems, "#", "must be an object");
+		return;
+	}
+	cJSON_ArrayForEach(member, tree)
+	{
+		if (strcmp(member->string, "signal") != 0)
+			problems_add_member(problems, "#", member->string,
+					    "unknown key; there is only \"signal\"");
+	}
+	if (!value)
+		problems_add(problems, "#/signal", "is required");
+	else if (*ret_signal < 0)
+		problems_add(problems, "#/signal",
+			     "must be a signal's name such as \"USR1\", or its number");
+}
+
+/* The commit is behind us: the worker has been told. */
+static enum MHD_Result go_on(struct request *request)
+{
+	struct signalling *signalling = request->work;
+	if (signalling->write.result < 0)
+		return answer_error(request, &signalling->write.err);
+	return wait_and_answer(request, &signalling->wait);
+}
+
+static int read_request(struct request *request, struct signalling *signalling,
+			struct problems *problems, struct err *err)
+{
+	cJSON *tree = NULL;
+	if (json_parse(buf_text(&request->body), request->body.length, NULL, &tree, err) <
+	    0)
+		return -1;
+	read_members(tree, problems, &signalling->write.signal);
+	cJSON_Delete(tree);
+	return problems->total > 0 ? 0
+				   : lookup_job_id(request, signalling->wait.job_id, err);
+}
+
+enum MHD_Result handle_job_signal(struct request *request)
+{
+	struct signalling *signalling = mem_alloc(sizeof(*signalling));
+	struct write *write = &signalling->write;
+	struct err err = ERR_INIT;
+	struct problems problems;
+	request_keep(request, signalling, free);
+	signalling->wait.status = MHD_HTTP_ACCEPTED;
+	problems_init(&problems);
+	const int result = read_request(request, signalling, &problems, &err);
+	const bool is_wrong = problems.total > 0;
+	enum MHD_Result answered = MHD_YES;
+	if (result < 0)
+		answered = answer_error(request, &err);
+	else if (is_wrong)
+		answered = answer_problems(request, ERR_INVALID, &problems);
+	problems_release(&problems);
+	if (result < 0 || is_wrong)
+		return answered;
+	/* Ends with the request's, like everything the writer is lent. */
+	write->kind = WRITE_SIGNAL;
+	write->connection = request->connection;
+	write->viewer = request_viewer(request);
+	write->job_id = signalling->wait.job_id;
+	request->resume = go_on;
+	MHD_suspend_connection(request->connection);
+	writer_put(request->server->writer, write);
+	return MHD_YES;
+}

@@ -1,0 +1,39 @@
+-- change.sql: changing jobs that have not started.
+
+-- By the primary keys.
+-- name: job_change_state
+SELECT j.state, j.reason, j.version, j.name, j.priority, j.labels, j.run_at, j.expires_at, j.attempt,
+       j.queued_at, EXISTS (SELECT 1 FROM kept_jobs k WHERE k.job_id = j.id)
+  FROM jobs j
+ WHERE j.id = ?1
+
+-- name: job_change
+UPDATE jobs
+   SET state = ?2, reason = ?3, name = ?4, priority = ?5, labels = ?6, run_at = ?7, queued_at = ?8,
+       version = version + 1
+ WHERE id = ?1
+
+-- A change of what is no column of its own.
+-- name: job_touch
+UPDATE jobs SET version = version + 1 WHERE id = ?1 AND finished_at IS NULL
+
+-- The labels that the row has now, by the primary key; before the row changes.
+-- name: labels_forget
+DELETE FROM job_labels
+ WHERE job_id = ?1
+   AND label IN (SELECT l.key || '=' || l.value
+                   FROM jobs j, json_each(j.labels) l
+                  WHERE j.id = ?1)
+
+-- The labels that the row has now; after it changed.
+-- name: labels_remember
+INSERT INTO job_labels (label, job_id)
+SELECT l.key || '=' || l.value, j.id
+  FROM jobs j, json_each(j.labels) l
+ WHERE j.id = ?1
+
+-- name: job_keep
+INSERT INTO kept_jobs (job_id, by, at) VALUES (?1, ?2, ?3) ON CONFLICT (job_id) DO NOTHING
+
+-- name: job_unkeep
+DELETE FROM kept_jobs WHERE job_id = ?1
