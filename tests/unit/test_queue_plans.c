@@ -45,7 +45,6 @@ static const struct {
 	{STATEMENT_GRAPH_JOB, "a row of its own"},
 	{STATEMENT_JOB_RERUN,
 	 "signal_requests, nearly always empty, for its foreign key"},
-	{STATEMENT_CLAIM_PICK, "the index holds queued jobs only, LIMIT"},
 	{STATEMENT_ATTEMPTS_LIVE, "the index holds living attempts only"},
 };
 
