@@ -8,6 +8,7 @@
 #include "httpapi/request.h"
 
 enum MHD_Result handle_job_submit(struct request *request);   /* submit.c */
+enum MHD_Result handle_batch_submit(struct request *request); /* batch.c */
 enum MHD_Result handle_job_list(struct request *request);     /* jobs.c */
 enum MHD_Result handle_job_get(struct request *request);      /* jobs.c */
 enum MHD_Result handle_job_attempts(struct request *request); /* history.c */
@@ -16,6 +17,8 @@ enum MHD_Result handle_job_output(struct request *request);   /* output.c */
 enum MHD_Result handle_job_cancel(struct request *request);   /* cancel.c */
 enum MHD_Result handle_job_hold(struct request *request);     /* hold.c */
 enum MHD_Result handle_job_release(struct request *request);  /* hold.c */
+enum MHD_Result handle_job_rerun(struct request *request);    /* rerun.c */
+enum MHD_Result handle_job_graph(struct request *request);    /* graph.c */
 enum MHD_Result handle_task_list(struct request *request);    /* tasks.c */
 enum MHD_Result handle_task_get(struct request *request);     /* tasks.c */
 enum MHD_Result handle_whoami(struct request *request);	      /* health.c */
