@@ -45,12 +45,15 @@ static int read_nodes(struct job_graph *graph, const cJSON *jobs, struct named *
 	return 0;
 }
 
-static int compare_arcs(const void *a, const void *b)
+/* The dependants of one job by their ids, which is the order of their birth, whichever
+ * job of the graph was asked for. */
+static int compare_arcs(const void *a, const void *b, void *context)
 {
 	const struct graph_arc *one = a, *two = b;
+	const struct job_graph *graph = context;
 	if (one->parent != two->parent)
 		return one->parent < two->parent ? -1 : 1;
-	return (one->job > two->job) - (one->job < two->job);
+	return strcmp(graph->node[one->job].id, graph->node[two->job].id);
 }
 
 static void read_arcs(struct job_graph *graph, const cJSON *dependencies,
@@ -70,7 +73,7 @@ static void read_arcs(struct job_graph *graph, const cJSON *dependencies,
 							       on != NULL ? on : "?"};
 		graph->node[job->index].parents++;
 	}
-	qsort(graph->arc, graph->arcs, sizeof(*graph->arc), compare_arcs);
+	qsort_r(graph->arc, graph->arcs, sizeof(*graph->arc), compare_arcs, graph);
 	for (size_t i = graph->arcs; i > 0; i--) {
 		struct graph_node *parent = &graph->node[graph->arc[i - 1].parent];
 		parent->first = i - 1;
