@@ -38,8 +38,8 @@ struct job_parts {
 };
 void job_parts_release(struct job_parts *parts);
 
-/* `made` says how it was born, `depends` on what it depends (if on anything). One that was
- * stored shows its id and its time, a dry run does not. */
+/* `made` says how it was born, `depends` on what it depends (if on anything). One that
+ * was stored shows its id and its time, a dry run does not. */
 void job_face_of_submission(struct job_face *ret, const struct submission *submission,
 			    const struct submitted *made, bool is_stored,
 			    const struct dependency_list *depends);

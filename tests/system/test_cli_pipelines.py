@@ -42,6 +42,10 @@ def test_run_after_other_jobs(reeve):
     assert living.returncode == 0 and living.stdout.strip() == job and "alive" in living.stderr
     text = ok(reeve.cli("show", job))
     assert f"success of {one} (pending)" in text and "depends_rule\tany" in text
+    from_file = ok(reeve.cli("db", "show", "--db", reeve.db, job)).splitlines()
+    for line in text.splitlines():
+        if line.split("\t")[0] in ("after", "depends_rule", "dependants", "batch", "unique_key"):
+            assert line in from_file
 
 
 def test_a_prefix_is_completed_and_a_wrong_name_is_refused(reeve):
