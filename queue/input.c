@@ -51,10 +51,8 @@ static int parent_open(struct queue *queue, const char *state_dir,
 	int result = output_size(*ret, OUTPUT_STDOUT, &bytes, err);
 	if (result == 0 && bytes != last->stdout_bytes)
 		result = err_set(err, ERR_CONFLICT,
-				 "of the output of job %s only %lld of %lld bytes are "
-				 "there",
-				 parent->id, (long long)bytes,
-				 (long long)last->stdout_bytes);
+				 "the output of job %s is not whole any more",
+				 parent->id);
 	if (result == 0)
 		return 1;
 	output_close(*ret);

@@ -4,28 +4,31 @@
 
 #include "tests/unit/dependency_scene.h"
 
-/* Two that are held, a and b, and one that is queued, c. */
+/* Two that are held, a and b, one that is queued, c, and one that is over, o. */
 struct three {
-	struct submitted a, b, c;
+	struct submitted a, b, c, o;
 };
 
 static void three_submit(struct fixture *f, struct three *ret)
 {
 	struct submission held = fixture_submission();
 	held.is_held = true;
+	fixture_run_job(f, "uid:1000", 0, &ret->o);
 	scene_submit(f, &held, &ret->a);
 	scene_submit(f, &held, &ret->b);
 	fixture_submit(f, "uid:1000", &ret->c);
 }
 
-/* With a, b, c for the three rows, d for one that is not there. */
+/* With their letters for the rows, and d for one that is not there. */
 static int by_hand(struct fixture *f, const struct three *three, const char *sql)
 {
 	AUTO_BUF struct buf text = BUF_INIT(1024);
-	(void)buf_printf(&text,
-			 "WITH r AS (SELECT %lld AS a, %lld AS b, %lld AS c, 4711 AS d) ",
-			 (long long)three->a.row, (long long)three->b.row,
-			 (long long)three->c.row);
+	(void)buf_printf(
+		&text,
+		"WITH r AS (SELECT %lld AS a, %lld AS b, %lld AS c, %lld AS o, 4711 AS "
+		"d) ",
+		(long long)three->a.row, (long long)three->b.row, (long long)three->c.row,
+		(long long)three->o.row);
 	(void)buf_append_text(&text, sql);
 	return fixture_sql(f->dir, buf_text(&text), NULL) & 0xff;
 }
@@ -55,6 +58,10 @@ static void test_what_cannot_be_is_refused(void **state)
 		 ADD_SETTLED "a, c, 'success', 'met' FROM r", SQLITE_CONSTRAINT},
 		{"impossible before anything happened",
 		 ADD_SETTLED "a, c, 'success', 'impossible' FROM r", SQLITE_CONSTRAINT},
+		{"met by one that has ended, for one that waits",
+		 ADD_SETTLED "a, o, 'success', 'met' FROM r", SQLITE_CONSTRAINT},
+		{"the same for one that is not there",
+		 ADD_SETTLED "d, o, 'success', 'met' FROM r", SQLITE_CONSTRAINT},
 		{"settling it", "UPDATE dependencies SET state = 'met'",
 		 SQLITE_CONSTRAINT},
 		{"settling it otherwise", "UPDATE dependencies SET state = 'impossible'",
@@ -70,7 +77,7 @@ static void test_what_cannot_be_is_refused(void **state)
 		{"no change", "UPDATE dependencies SET state = state", SQLITE_OK},
 	};
 	struct fixture *f = *state;
-	struct three three;
+	struct three three = {.a = {.row = 0}};
 	three_submit(f, &three);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		const int code = by_hand(f, &three, rows[i].sql);
@@ -86,7 +93,7 @@ static void test_no_circle_can_be_closed(void **state)
 	struct fixture *f = *state;
 	struct submission held = fixture_submission();
 	struct submitted job[5];
-	struct three three;
+	struct three three = {.a = {.row = 0}};
 	held.is_held = true;
 	for (int i = 0; i < 5; i++)
 		scene_submit(f, &held, &job[i]);
@@ -117,7 +124,7 @@ static void release(struct fixture *f, const char *id)
 static void test_a_held_job_is_given_a_parent(void **state)
 {
 	struct fixture *f = *state;
-	struct three three;
+	struct three three = {.a = {.row = 0}};
 	char ran[JOB_ID_BYTES];
 	three_submit(f, &three);
 	assert_int_equal(by_hand(f, &three, ADD "b, c FROM r"), SQLITE_OK);
@@ -149,7 +156,7 @@ static void test_parents_that_ended_settle_what_is_written_late(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct submission held = fixture_submission();
 		struct scene_parent parent;
-		struct three three;
+		struct three three = {.a = {.row = 0}};
 		held.is_held = true;
 		scene_parent(f, rows[i].end, &parent);
 		scene_reach(f, &parent);
@@ -181,7 +188,7 @@ static void test_a_parent_that_runs_settles_nothing_yet(void **state)
 	struct fixture *f = *state;
 	struct scene_parent parent;
 	struct submission held = fixture_submission();
-	struct three three;
+	struct three three = {.a = {.row = 0}};
 	held.is_held = true;
 	scene_parent(f, END_RUNNING, &parent);
 	scene_reach(f, &parent);
@@ -197,7 +204,7 @@ static void test_a_job_that_waits_for_its_time_is_given_a_parent(void **state)
 {
 	struct fixture *f = *state;
 	struct submission later = fixture_submission();
-	struct three three;
+	struct three three = {.a = {.row = 0}};
 	char ran[JOB_ID_BYTES];
 	three_submit(f, &three);
 	later.run_at = clock_now_us() + 3600 * US_PER_S;

@@ -28,6 +28,9 @@ static const struct {
 	{STATEMENT_WORKER_LAST, "from the end, one row"},
 	{STATEMENT_UNRESOLVED_FIRST, "from the start, one row"},
 	{STATEMENT_JOB_LABELS_INSERT, "the labels of one job"},
+	{STATEMENT_GRAPH_JOB, "a row of its own"},
+	{STATEMENT_JOB_RERUN,
+	 "signal_requests, nearly always empty, for its foreign key"},
 	{STATEMENT_CLAIM_PICK, "the index holds queued jobs only, LIMIT"},
 	{STATEMENT_ATTEMPTS_LIVE, "the index holds living attempts only"},
 };
