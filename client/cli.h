@@ -100,6 +100,9 @@ void help_print_markdown(FILE *out);
 
 /* The commands, each in its cmd_*.c. */
 int cmd_run(struct cli *cli, struct err *err);
+int cmd_submit(struct cli *cli, struct err *err);
+int cmd_rerun(struct cli *cli, struct err *err);
+int cmd_graph(struct cli *cli, struct err *err);
 int cmd_ls(struct cli *cli, struct err *err);
 int cmd_show(struct cli *cli, struct err *err);
 int cmd_attempts(struct cli *cli, struct err *err);

@@ -1,8 +1,4 @@
-/* cmd_run.c - `reeve run`: submit one job, once, and perhaps wait for it.
- *
- * Every submission carries an Idempotency-Key. When the connection is lost or the service
- * answers 5xx, nobody knows whether the job was stored; repeating with the same key is
- * safe, so that is what we do. */
+/* cmd_run.c - `reeve run`: submit one job, once, and perhaps wait for it. */
 #include "client/api.h"
 
 #include <errno.h>
@@ -13,14 +9,11 @@
 
 #include "client/body.h"
 #include "client/output.h"
+#include "client/run_depends.h"
+#include "client/sending.h"
 
 #define STDIN_BYTES_MAX (64u << 20)
 #define BODY_BYTES_MAX (96u << 20)
-#define KEY_BYTES 37	   /* of one of our own */
-#define KEY_LENGTH_MAX 255 /* of any */
-
-/* Pauses before each repetition of a submission whose outcome is unknown. */
-static const int64_t PAUSES_US[] = {100000, 200000, 400000, 800000, 1600000, 3200000};
 
 /* --- the body --- */
 
@@ -165,8 +158,9 @@ static int check_what(const struct args *args, struct err *err)
 	return 0;
 }
 
-static int write_body(const struct args *args, struct buf *body, struct err *err)
+static int write_body(struct cli *cli, struct buf *body, struct err *err)
 {
+	const struct args *args = &cli->args;
 	struct json_writer json;
 	if (check_what(args, err) < 0 || check_utf8(args, err) < 0)
 		return -1;
@@ -184,6 +178,7 @@ static int write_body(const struct args *args, struct buf *body, struct err *err
 	body_put_pairs(&json, "environment", args, "env");
 	if (put_waiting(&json, args, err) < 0 ||
 	    put_directory(&json, args_text(args, "cwd"), err) < 0 ||
+	    put_depends(&json, cli, err) < 0 ||
 	    put_stdin(&json, args_text(args, "stdin"), err) < 0)
 		return -1;
 	json_close(&json, '}');
@@ -195,87 +190,20 @@ static int write_body(const struct args *args, struct buf *body, struct err *err
 
 /* --- submitting --- */
 
-/* A random UUID (RFC 9562), so that no two submissions ever share one by chance. */
-static void make_key(char ret[KEY_BYTES])
-{
-	uint8_t bytes[16];
-	char hex[33];
-	random_bytes(bytes, sizeof(bytes));
-	bytes[6] = (uint8_t)((bytes[6] & 0x0f) | 0x40); /* RFC 9562, version 4 */
-	bytes[8] = (uint8_t)((bytes[8] & 0x3f) | 0x80);
-	text_hex(bytes, sizeof(bytes), hex);
-	snprintf(ret, KEY_BYTES, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12,
-		 hex + 16, hex + 20);
-}
-
-/* Fit for a header, so that it cannot end the line and begin another one. */
-static bool is_key(const char *key)
-{
-	const size_t length = strlen(key);
-	bool is_fit = length > 0 && length <= KEY_LENGTH_MAX;
-	for (size_t i = 0; i < length; i++)
-		is_fit = is_fit && key[i] > 0x20 && key[i] < 0x7f && key[i] != '"';
-	return is_fit;
-}
-
-/* One try. 1 with the job, 0 when it is not known whether it was stored, -1. */
-static int submit_once(struct cli *cli, const struct buf *body, const char *key,
-		       bool is_repeated, cJSON **ret, struct err *err)
-{
-	struct exchange exchange;
-	exchange_init(&exchange, "POST", "/v1/jobs");
-	exchange.body = buf_text(body);
-	exchange.body_bytes = body->length;
-	exchange.idempotency_key = key;
-	exchange.timeout_us = cli->timeout_us;
-	struct exchange *const list[] = {&exchange};
-	const int performed = http_perform(cli, list, 1, false, err);
-	const bool is_sent = exchange.was_sent || exchange.is_finished;
-	const bool is_known = exchange.is_finished && exchange.status < 500 &&
-			      !(is_repeated && exchange.status == 409);
-	int status = -1;
-	if (performed == 0 && api_answer(cli, &exchange, ret, err) == 0)
-		status = 1;
-	else if (performed == 0 && !is_known && (is_sent || is_repeated))
-		status = 0;
-	if (status == 1 && exchange.is_replay && is_repeated)
-		say(cli, "the first try had arrived");
-	exchange_release(&exchange);
-	return status;
-}
-
-/* Repeats until the outcome is known or patience ends; each try names the same key, so
- * at most one job comes of it. */
 static int submit(struct cli *cli, const struct buf *body, cJSON **ret, struct err *err)
 {
-	char own_key[KEY_BYTES];
-	const char *key = args_text(&cli->args, "idempotency-key");
-	if (key == NULL) {
-		make_key(own_key);
-		key = own_key;
-	} else if (!is_key(key)) {
-		return err_set(
-			err, ERR_INVALID,
-			"--idempotency-key wants 1 to %d visible ASCII characters, "
-			"no quotes",
-			KEY_LENGTH_MAX);
-	}
-	for (size_t i = 0;; i++) {
-		const int status = submit_once(cli, body, key, i > 0, ret, err);
-		if (status != 0)
-			return status > 0 ? 0 : -1;
-		if (i == ARRAY_SIZE(PAUSES_US))
-			break;
-		say(cli, "%s; repeating", err->text);
-		buf_reset(&cli->notes);
-		if (http_pause(cli, PAUSES_US[i], err) < 0)
-			return -1;
-	}
-	buf_printf(&cli->notes,
-		   "  it is not known whether the job was stored; to repeat safely:\n"
-		   "  reeve run --idempotency-key %s ...\n",
-		   key);
-	return -1;
+	struct sending sending = {.path = "/v1/jobs",
+				  .body = buf_text(body),
+				  .bytes = body->length,
+				  .timeout_us = cli->timeout_us,
+				  .key = args_text(&cli->args, "idempotency-key"),
+				  .verb = "run"};
+	if (sending.key != NULL && sending_check_key(sending.key, 0, err) < 0)
+		return -1;
+	const int status = send_submission(cli, &sending, ret, err);
+	if (status == 0 && sending.is_existing)
+		say(cli, "a job with this unique key is alive already");
+	return status;
 }
 
 /* What would be stored: the job inside the answer, or all of it as JSON. */
@@ -289,20 +217,15 @@ static int print_preview(struct cli *cli, const cJSON *answer, struct err *err)
 
 static int dry_run(struct cli *cli, const struct buf *body, struct err *err)
 {
-	struct exchange exchange;
+	const struct sending sending = {.path = "/v1/jobs?dry_run=1",
+					.body = buf_text(body),
+					.bytes = body->length,
+					.timeout_us = cli->timeout_us};
 	cJSON *answer = NULL;
-	exchange_init(&exchange, "POST", "/v1/jobs?dry_run=1");
-	exchange.body = buf_text(body);
-	exchange.body_bytes = body->length;
-	exchange.timeout_us = cli->timeout_us;
-	struct exchange *const list[] = {&exchange};
-	int status = http_perform(cli, list, 1, false, err);
-	if (status == 0)
-		status = api_answer(cli, &exchange, &answer, err);
+	int status = send_dry_run(cli, &sending, &answer, err);
 	if (status == 0)
 		status = print_preview(cli, answer, err);
 	cJSON_Delete(answer);
-	exchange_release(&exchange);
 	return status;
 }
 
@@ -380,7 +303,7 @@ int cmd_run(struct cli *cli, struct err *err)
 {
 	AUTO_BUF struct buf body = BUF_INIT(BODY_BYTES_MAX);
 	cJSON *job = NULL;
-	if (write_body(&cli->args, &body, err) < 0)
+	if (write_body(cli, &body, err) < 0)
 		return -1;
 	if (args_has(&cli->args, "dry-run"))
 		return dry_run(cli, &body, err);

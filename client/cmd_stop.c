@@ -44,6 +44,8 @@ static void write_body(const struct args *args, struct buf *body)
 		json_put_text(&json, "reason", args_text(args, "reason"));
 	if (args_has(args, "force"))
 		json_put_bool(&json, "force", true);
+	if (args_has(args, "cascade"))
+		json_put_bool(&json, "cascade", true);
 	json_close(&json, '}');
 }
 

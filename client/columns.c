@@ -28,6 +28,13 @@ static const struct column JOB_ROWS[] = {
 	{"attempt",     "attempt",              COLUMN_INT,   IN_WIDE | IN_TSV | IN_RECORD},
 	{"max_attempts", "max_attempts",        COLUMN_INT,   IN_RECORD},
 	{"retry",       "retry",                COLUMN_JSON,  IN_RECORD},
+	{"after",       "depends_on",           COLUMN_DEPENDS, IN_RECORD},
+	{"depends_rule", "depends_rule",        COLUMN_TEXT,  IN_RECORD},
+	{"stdin_from",  "stdin_from",           COLUMN_TEXT,  IN_RECORD},
+	{"dependants",  "dependants",           COLUMN_INT,   IN_RECORD},
+	{"batch",       "batch",                COLUMN_TEXT,  IN_RECORD},
+	{"rerun_of",    "rerun_of",             COLUMN_TEXT,  IN_RECORD},
+	{"unique_key",  "unique_key",           COLUMN_TEXT,  IN_RECORD},
 	{"labels",      "labels",               COLUMN_JSON,  IN_WIDE | IN_TSV | IN_RECORD},
 	{"deadline_s",  "deadline_s",           COLUMN_NUMBER, IN_RECORD},
 	{"timeout_s",   "timeout_s",            COLUMN_NUMBER, IN_RECORD},
@@ -300,6 +307,24 @@ static void put_took(const cJSON *item, const struct column *column, bool is_pla
 		put_span(to - from, out);
 }
 
+/* A parent that is not ours to see has no id. */
+static void put_depends(const cJSON *item, const struct column *column, bool is_plain,
+			struct buf *out)
+{
+	(void)is_plain;
+	const cJSON *one = NULL;
+	bool is_first = true;
+	cJSON_ArrayForEach(one, item_at(item, column->path))
+	{
+		const char *on = item_text(one, "on"), *id = item_text(one, "job");
+		const char *state = item_text(one, "state");
+		buf_printf(out, "%s%s of %s (%s)", is_first ? "" : ", ",
+			   on != NULL ? on : "?", id != NULL ? id : "another's job",
+			   state != NULL ? state : "?");
+		is_first = false;
+	}
+}
+
 static void put_json(const cJSON *item, const struct column *column, bool is_plain,
 		     struct buf *out)
 {
@@ -323,12 +348,12 @@ void column_put(const cJSON *item, const struct column *column, bool is_plain,
 		struct buf *out)
 {
 	static put_function *const PUT[COLUMN_KIND_COUNT_] = {
-		[COLUMN_TEXT] = put_text,   [COLUMN_ID] = put_text,
-		[COLUMN_STATE] = put_text,  [COLUMN_TIME] = put_time,
-		[COLUMN_INT] = put_int,	    [COLUMN_NUMBER] = put_number,
-		[COLUMN_BYTES] = put_bytes, [COLUMN_ARGV] = put_argv,
-		[COLUMN_EXIT] = put_exit,   [COLUMN_TOOK] = put_took,
-		[COLUMN_JSON] = put_json,
+		[COLUMN_TEXT] = put_text,	[COLUMN_ID] = put_text,
+		[COLUMN_STATE] = put_text,	[COLUMN_TIME] = put_time,
+		[COLUMN_INT] = put_int,		[COLUMN_NUMBER] = put_number,
+		[COLUMN_BYTES] = put_bytes,	[COLUMN_ARGV] = put_argv,
+		[COLUMN_EXIT] = put_exit,	[COLUMN_TOOK] = put_took,
+		[COLUMN_DEPENDS] = put_depends, [COLUMN_JSON] = put_json,
 	};
 	PUT[column->kind](item, column, is_plain, out);
 }

@@ -74,9 +74,33 @@ static const struct option_row RUN_ROWS[] = {
 	 "exit, signal, timeout, output_limit, start_failed, lost; may be repeated", .kind = OPTION_TEXT},
 	{"stdin", 'i', NULL, "FILE",
 	 "the job's standard input; - is ours; else it has none", .kind = OPTION_TEXT},
+	{"after", 0, NULL, "ID[:CONDITION]",
+	 "start it after that job: success (default), failure, any, started; may be repeated", .kind = OPTION_TEXT},
+	{"any", 0, NULL, NULL, "one of the --after is enough", .kind = OPTION_FLAG},
+	{"stdin-from", 0, NULL, "ID",
+	 "after the success of that job, with its standard output as standard input", .kind = OPTION_TEXT},
+	{"unique", 0, NULL, "KEY[:WORD]",
+	 "only one of this key is alive; else: return it (default), reject, replace", .kind = OPTION_TEXT},
+	{"keep", 0, NULL, NULL, "never remove it by age or number", .kind = OPTION_FLAG},
 	{"idempotency-key", 0, NULL, "KEY",
 	 "the same key and request give the same job (default: a new one)", .kind = OPTION_TEXT},
 	{"dry-run", 0, NULL, NULL, "check and show, store nothing", .kind = OPTION_FLAG},
+};
+
+static const struct option_row SUBMIT_ROWS[] = {
+	{"idempotency-key", 0, NULL, "KEY",
+	 "the same key and file give the same jobs (default: a new one)", .kind = OPTION_TEXT},
+	{"dry-run", 0, NULL, NULL, "check and show, store nothing", .kind = OPTION_FLAG},
+};
+
+static const struct option_row RERUN_ROWS[] = {
+	{"cascade", 0, NULL, NULL,
+	 "and all jobs that depend on it, with the same dependencies", .kind = OPTION_FLAG},
+};
+
+static const struct option_row GRAPH_ROWS[] = {
+	{"output", 'o', NULL, "tree|tsv|json|dot|id",
+	 "tree on a terminal, else tsv; dot is for Graphviz", .kind = OPTION_WORD},
 };
 
 static const struct option_row LS_ROWS[] = {
@@ -96,6 +120,7 @@ static const struct option_row LOGS_ROWS[] = {
 static const struct option_row STOP_ROWS[] = {
 	{"reason", 0, NULL, "TEXT", "why; goes into the history", .kind = OPTION_TEXT},
 	{"force", 0, NULL, NULL, "kill at once, without the grace", .kind = OPTION_FLAG},
+	{"cascade", 0, NULL, NULL, "and all living jobs that depend on it", .kind = OPTION_FLAG},
 	{"dry-run", 0, NULL, NULL, "say what would happen, stop nothing", .kind = OPTION_FLAG},
 	{"yes", 'y', NULL, NULL, "do not ask before stopping several", .kind = OPTION_FLAG},
 };
@@ -172,6 +197,32 @@ static const struct command COMMAND_ROWS[] = {
 		  "following detaches; the job goes on.\n",
 	 .options = ROWS(RUN_ROWS), .words_max = -1, .stops_at_word = true,
 	 .run = cmd_run},
+	{.name = "submit", .synopsis = "[options] FILE|-", .summary = "Submit jobs written as JSON",
+	 .examples = EXAMPLES(
+		 "reeve submit job.json\tone job, as POST /v1/jobs takes it; prints its id",
+		 "reeve submit nightly.json\ta batch: {\"jobs\": [...]}, or the array alone; all or none",
+		 "generate | reeve submit -\tone job a line",
+		 "reeve submit --idempotency-key import-7 jobs.jsonl\tgoes on where it was interrupted"),
+	 .notes = "Of a batch a line is printed for each job: id, ref, state, reason, existing. Jobs one a\n"
+		  "line are submitted one after the other, each once: with the same --idempotency-key and\n"
+		  "file those that had arrived are not made again. The first line that is refused ends it,\n"
+		  "with its number and the command that goes on. See docs/pipelines.md.\n",
+	 .options = ROWS(SUBMIT_ROWS), .words_min = 1, .words_max = 1, .run = cmd_submit},
+	{.name = "rerun", .synopsis = "[--cascade] ID", .summary = "A new job like one that has ended",
+	 .examples = EXAMPLES("reeve rerun last\tprints the id of the new job",
+			      "reeve rerun --cascade 0193f2c4\tand all that depends on it, however indirectly"),
+	 .notes = ID_NOTE, .options = ROWS(RERUN_ROWS), .words_min = 1, .words_max = 1,
+	 .takes_ids = true, .run = cmd_rerun},
+	{.name = "graph", .synopsis = "[-o FORMAT] ID", .summary = "What waits for what",
+	 .examples = EXAMPLES("reeve graph last\ta tree, from the jobs that wait for nobody downwards",
+			      "reeve graph -o dot last | dot -Tsvg > jobs.svg\ta picture, by Graphviz"),
+	 .notes = ID_NOTE
+		  "\n"
+		  "All jobs that hang together with it are shown. In the tree a job goes on straight below\n"
+		  "(↓) when it is the only one that waits for the one above, and waits for no other. As tsv\n"
+		  "a line is a dependency: job, on, parent, state.\n",
+	 .options = ROWS(GRAPH_ROWS), .words_min = 1, .words_max = 1, .takes_ids = true,
+	 .run = cmd_graph},
 	{.name = "ls", .synopsis = "[FILTER...]", .summary = "List jobs, newest first",
 	 .examples = EXAMPLES("reeve ls\tthe newest 50",
 			      "reeve ls state:failed limit:10\tthe last ten that failed",

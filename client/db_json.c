@@ -90,6 +90,43 @@ static void put_attempt(struct json_writer *json, const struct attempt *attempt)
 	json_close(json, '}');
 }
 
+static void put_id(struct json_writer *json, const char *key, const char *id)
+{
+	json_put_text(json, key, id[0] != '\0' ? id : NULL);
+}
+
+/* What it waited for, and with which other jobs it came or comes again. */
+static int put_depends(struct json_writer *json, struct queue *queue,
+		       const struct job *job, struct err *err)
+{
+	const struct viewer viewer = {.sees_all = true};
+	struct dependency_list list = {0};
+	const char *stdin_from = NULL;
+	if (queue_dependencies(queue, &viewer, job->row, &list, err) < 0)
+		return -1;
+	json_open(json, "depends_on", '[');
+	for (size_t i = 0; i < list.count; i++) {
+		const struct dependency *one = &list.item[i];
+		if (job->stdin_from != 0 && one->parent_row == job->stdin_from)
+			stdin_from = one->parent_id;
+		json_open(json, NULL, '{');
+		put_id(json, "job", one->parent_id);
+		json_put_text(json, "on", dependency_condition_word(one->condition));
+		json_put_text(json, "state", dependency_state_word(one->state));
+		json_close(json, '}');
+	}
+	json_close(json, ']');
+	json_put_text(json, "depends_rule",
+		      job->depends_rule != NULL ? job->depends_rule : "all");
+	json_put_int(json, "dependants", list.dependants);
+	json_put_text(json, "stdin_from", stdin_from);
+	put_id(json, "batch", job->batch);
+	put_id(json, "rerun_of", job->rerun_of);
+	json_put_text(json, "unique_key", job->unique_key);
+	dependency_list_release(&list);
+	return 0;
+}
+
 int db_job_json(struct queue *queue, const struct job *job, bool has_attempt, cJSON **ret,
 		struct err *err)
 {
@@ -98,6 +135,8 @@ int db_job_json(struct queue *queue, const struct job *job, bool has_attempt, cJ
 	json_writer_init(&json, &text);
 	json_open(&json, NULL, '{');
 	put_job(&json, job);
+	if (put_depends(&json, queue, job, err) < 0)
+		return -1;
 	if (has_attempt && job->attempt > 0) {
 		struct attempt attempt = {0};
 		const int found =

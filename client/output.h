@@ -15,12 +15,13 @@ enum column_kind {
 	COLUMN_STATE, /* coloured */
 	COLUMN_TIME,  /* "3m ago" in a table */
 	COLUMN_INT,
-	COLUMN_NUMBER, /* with a fraction */
-	COLUMN_BYTES,  /* "1.5 MiB" in a table */
-	COLUMN_ARGV,   /* quoted as for a shell */
-	COLUMN_EXIT,   /* exit code or name of the signal */
-	COLUMN_TOOK,   /* from started_at to finished_at or ended_at */
-	COLUMN_JSON,   /* whatever it is */
+	COLUMN_NUMBER,	/* with a fraction */
+	COLUMN_BYTES,	/* "1.5 MiB" in a table */
+	COLUMN_ARGV,	/* quoted as for a shell */
+	COLUMN_EXIT,	/* exit code or name of the signal */
+	COLUMN_DEPENDS, /* "success of ID (met)", for each of depends_on */
+	COLUMN_TOOK,	/* from started_at to finished_at or ended_at */
+	COLUMN_JSON,	/* whatever it is */
 	COLUMN_KIND_COUNT_
 };
 

@@ -71,6 +71,7 @@ struct config {
 			labels;
 		int64_t header_bytes, target_bytes, connections, connections_per_address;
 		int64_t output_bytes_max;
+		int64_t dependencies, batch_body_bytes, batch_jobs, batch_dependencies;
 	} limits;
 	struct {
 		int64_t threads; /* of the HTTP server; 0 becomes a number fit for the

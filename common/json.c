@@ -30,6 +30,7 @@ struct scan {
 	uint64_t seed;
 	size_t max_members;
 	size_t max_elements;
+	size_t max_values, values;
 };
 
 static int scan_value(struct scan *scan, int depth);
@@ -143,6 +144,9 @@ static int scan_value(struct scan *scan, int depth)
 	int c;
 
 	json_lex_blanks(lex);
+	if (++scan->values > scan->max_values)
+		return json_lex_fail(lex, lex->at, "more than %zu values",
+				     scan->max_values);
 	c = json_lex_peek(lex);
 	if ((c == '{' || c == '[') && depth >= JSON_DEPTH_MAX)
 		return json_lex_fail(lex, lex->at, "nested deeper than %d",
@@ -204,6 +208,7 @@ int json_scan(const char *text, size_t length, const struct json_rules *rules,
 	scan.seed = (uint64_t)(uintptr_t)&keys * UINT64_C(0xff51afd7ed558ccd);
 	scan.max_members = rules->max_members ? rules->max_members : JSON_MEMBERS_MAX;
 	scan.max_elements = rules->max_elements ? rules->max_elements : ELEMENTS_MAX;
+	scan.max_values = rules->max_values ? rules->max_values : SIZE_MAX;
 	return scan_document(&scan) ? scan_error(&scan.lex, err) : 0;
 }
 

@@ -27,6 +27,7 @@ struct json_rules {
 	bool allow_comments; /* // to the end of the line, where blanks may stand */
 	size_t max_members;  /* of one object; 0 means JSON_MEMBERS_MAX */
 	size_t max_elements; /* of one array; 0 means 100,000 */
+	size_t max_values;   /* in all, so that the tree has a bound; 0: no limit */
 };
 
 /* Is `text` one JSON value and nothing more? Refused: invalid UTF-8, control characters

@@ -16,6 +16,7 @@
 
 void problems_init(struct problems *problems)
 {
+	problems->base = NULL;
 	problems->count = 0;
 	problems->total = 0;
 }
@@ -43,7 +44,9 @@ static void add(struct problems *problems, const char *pointer, const char *form
 	if (vsnprintf(detail, sizeof(detail), format, args) >= (int)sizeof(detail))
 		detail[text_whole_utf8(detail, sizeof(detail) - 1)] = '\0';
 	problems->item[problems->count++] = (struct problem){
-		.pointer = mem_strdup(pointer),
+		.pointer = problems->base && pointer[0] == '#'
+				   ? mem_printf("%s%s", problems->base, pointer + 1)
+				   : mem_strdup(pointer),
 		.detail = mem_strdup(detail),
 	};
 }

@@ -17,6 +17,8 @@ struct problem {
 };
 
 struct problems {
+	const char
+		*base; /* what '#' stands for ("#/jobs/17"); NULL: the whole document */
 	struct problem item[PROBLEM_MAX];
 	size_t count; /* items filled */
 	size_t total; /* found, which may be more */

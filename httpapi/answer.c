@@ -181,8 +181,9 @@ static void log_failure(const struct request *request, const struct err *err,
 		  LOG_END);
 }
 
-struct MHD_Response *answer_problem_new(struct request *request, const struct err *err,
-					const struct problems *problems)
+static struct MHD_Response *problem_about(struct request *request, const struct err *err,
+					  const struct problems *problems,
+					  const char *job_id)
 {
 	int status = err_http_status(err->code);
 	const char *word = err_word(err->code);
@@ -207,6 +208,8 @@ struct MHD_Response *answer_problem_new(struct request *request, const struct er
 	json_put_text(&json, "code", word);
 	if (problems)
 		put_faults(&json, problems);
+	if (job_id[0])
+		json_put_text(&json, "job", job_id);
 	json_put_text(&json, "request_id", id);
 	json_close(&json, '}');
 	struct MHD_Response *response = answer_json(&body);
@@ -220,10 +223,22 @@ struct MHD_Response *answer_problem_new(struct request *request, const struct er
 	return response;
 }
 
+struct MHD_Response *answer_problem_new(struct request *request, const struct err *err,
+					const struct problems *problems)
+{
+	return problem_about(request, err, problems, "");
+}
+
 enum MHD_Result answer_error(struct request *request, const struct err *err)
 {
+	return answer_error_about(request, err, "");
+}
+
+enum MHD_Result answer_error_about(struct request *request, const struct err *err,
+				   const char *job_id)
+{
 	return answer_send(request, (unsigned)err_http_status(err->code),
-			   answer_problem_new(request, err, NULL));
+			   problem_about(request, err, NULL, job_id));
 }
 
 enum MHD_Result answer_problems(struct request *request, enum err_code code,

@@ -25,7 +25,7 @@ static void cancelling_free(void *work)
 static void read_member(struct problems *problems, struct cancelling *cancelling,
 			const cJSON *member)
 {
-	static const char *const known[] = {"reason", "force"};
+	static const char *const known[] = {"reason", "force", "cascade"};
 	const char *name = member->string;
 	struct write *write = &cancelling->write;
 	if (cJSON_IsNull(member))
@@ -43,7 +43,9 @@ static void read_member(struct problems *problems, struct cancelling *cancelling
 			problems_add(problems, "#/force", "must be true or false");
 		write->force = cJSON_IsTrue(member);
 	} else if (strcmp(name, "cascade") == 0) {
-		problems_add(problems, "#/cascade", "is not supported by this version");
+		if (!cJSON_IsBool(member))
+			problems_add(problems, "#/cascade", "must be true or false");
+		write->is_cascade = cJSON_IsTrue(member);
 	} else {
 		const char *nearest = text_nearest(name, known, ARRAY_SIZE(known));
 		problems_add_member(problems, "#", name, "unknown key%s%s%s",

@@ -184,10 +184,28 @@ static bool is_json(const char *content_type)
 	       strcasecmp(rest, "charset=\"utf-8\"") == 0;
 }
 
+int64_t gate_body_max(const struct request *request, const char **ret_setting)
+{
+	static const struct {
+		const char *name;
+		size_t offset;
+	} settings[] = {
+		[SIZE_ORDINARY] = {"limits.body_bytes",
+				   offsetof(struct config, limits.body_bytes)},
+		[SIZE_BATCH] = {"limits.batch_body_bytes",
+				offsetof(struct config, limits.batch_body_bytes)},
+	};
+	const enum route_size size = request->route->size;
+	*ret_setting = settings[size].name;
+	return *(const int64_t *)(const void *)((const char *)request->server->config +
+						settings[size].offset);
+}
+
 int gate_change(struct request *request, struct err *err)
 {
 	const struct headers *headers = &request->headers;
-	int64_t max = request->server->config->limits.body_bytes, length;
+	const char *setting;
+	int64_t max = gate_body_max(request, &setting), length;
 	if (check_origin(headers, err) < 0)
 		return -1;
 	bool is_needed = request->route->body == BODY_REQUIRED;
@@ -201,8 +219,8 @@ int gate_change(struct request *request, struct err *err)
 		if (text_parse_int(digits, 0, max, &length) < 0) {
 			request->must_close = true;
 			return err_set(err, ERR_TOO_LARGE,
-				       "a body may have %lld bytes (limits.body_bytes)",
-				       (long long)max);
+				       "a body may have %lld bytes (%s)", (long long)max,
+				       setting);
 		}
 	}
 	return 0;

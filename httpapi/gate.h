@@ -15,6 +15,10 @@ int gate_framing(struct request *request, struct err *err);
 /* Does Host name this server? ERR_BAD_REQUEST when there is none, ERR_MISDIRECTED. */
 int gate_host(const struct request *request, struct err *err);
 
+/* How long the body of this request may be (its route is known), and the setting that
+ * says so. */
+int64_t gate_body_max(const struct request *request, const char **ret_setting);
+
 /* For a changing request: does it come from here, as JSON, and of a bearable size?
  * ERR_DENIED, ERR_MEDIA_TYPE, ERR_TOO_LARGE. */
 int gate_change(struct request *request, struct err *err);

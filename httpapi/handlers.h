@@ -8,6 +8,7 @@
 #include "httpapi/request.h"
 
 enum MHD_Result handle_job_submit(struct request *request);   /* submit.c */
+enum MHD_Result handle_batch_submit(struct request *request); /* batch.c */
 enum MHD_Result handle_job_list(struct request *request);     /* jobs.c */
 enum MHD_Result handle_job_get(struct request *request);      /* jobs.c */
 enum MHD_Result handle_job_attempts(struct request *request); /* history.c */
@@ -18,6 +19,8 @@ enum MHD_Result handle_job_change(struct request *request);   /* change.c */
 enum MHD_Result handle_job_signal(struct request *request);   /* signal.c */
 enum MHD_Result handle_job_hold(struct request *request);     /* hold.c */
 enum MHD_Result handle_job_release(struct request *request);  /* hold.c */
+enum MHD_Result handle_job_rerun(struct request *request);    /* rerun.c */
+enum MHD_Result handle_job_graph(struct request *request);    /* graph.c */
 enum MHD_Result handle_task_list(struct request *request);    /* tasks.c */
 enum MHD_Result handle_task_get(struct request *request);     /* tasks.c */
 enum MHD_Result handle_stats(struct request *request);	      /* stats.c */

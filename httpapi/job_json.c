@@ -3,15 +3,26 @@
 
 #include "httpapi/process.h"
 
-void job_face_of_submission(struct job_face *ret, const struct submission *submission,
-			    const struct submitted *submitted)
+void job_parts_release(struct job_parts *parts)
 {
-	const bool has_id = submitted->id[0] != '\0';
-	const int64_t submitted_at = has_id ? submitted->submitted_at : 0;
+	attempt_release(&parts->last);
+	dependency_list_release(&parts->depends);
+}
+
+/* The row whose stdout a submission reads, once its dependencies are rows. */
+static int64_t stdin_row(const struct submission *submission)
+{
+	return submission->stdin_from ? submission->stdin_from->parent_row : 0;
+}
+
+void job_face_of_submission(struct job_face *ret, const struct submission *submission,
+			    const struct submitted *made, bool is_stored,
+			    const struct dependency_list *depends)
+{
 	*ret = (struct job_face){
-		.id = has_id ? submitted->id : NULL,
+		.id = is_stored ? made->id : NULL,
 		.owner = submission->owner,
-		.reason = submitted->reason,
+		.reason = made->reason,
 		.name = submission->name,
 		.queue = submission->queue ? submission->queue : "default",
 		.command = submission->command,
@@ -19,7 +30,7 @@ void job_face_of_submission(struct job_face *ret, const struct submission *submi
 		.labels = submission->labels,
 		.task = submission->task,
 		.parameters = submission->parameters,
-		.state = submitted->state,
+		.state = made->state,
 		.priority = submission->priority,
 		.run_at = submission->run_at,
 		.expires_at = submission->expires_at,
@@ -31,9 +42,16 @@ void job_face_of_submission(struct job_face *ret, const struct submission *submi
 		.kill_grace_us = submission->kill_grace_us,
 		.output_bytes_max = submission->output_bytes_max,
 		.output_policy = submission->output_policy,
-		.submitted_at = submitted_at,
-		.finished_at = job_state_is_final(submitted->state) ? submitted_at : 0,
+		.submitted_at = is_stored ? made->submitted_at : 0,
+		.finished_at = is_stored && job_state_is_final(made->state)
+				       ? made->submitted_at
+				       : 0,
 		.version = 1,
+		.is_any_enough = submission->is_any_enough,
+		.depends_on = depends->item,
+		.depends_count = depends->count,
+		.stdin_from = stdin_row(submission),
+		.unique_key = submission->unique_key,
 	};
 }
 
@@ -74,6 +92,11 @@ static void face_of_row(struct job_face *ret, const struct config *config,
 		.has_signal = job->has_signal,
 		.exit_code = job->exit_code,
 		.signal = job->signal,
+		.is_any_enough = job->depends_rule != NULL,
+		.stdin_from = job->stdin_from,
+		.batch = job->batch,
+		.rerun_of = job->rerun_of,
+		.unique_key = job->unique_key,
 	};
 }
 
@@ -94,11 +117,17 @@ void attempt_look(struct attempt *attempt, struct queue *queue,
 	output_close(output);
 }
 
-int job_face_of_job(struct job_face *ret, struct attempt *last, struct queue *queue,
-		    const struct config *config, const struct job *job, struct err *err)
+int job_face_of_job(struct job_face *ret, struct job_parts *parts, struct queue *queue,
+		    const struct viewer *viewer, const struct config *config,
+		    const struct job *job, struct err *err)
 {
-	*last = (struct attempt){0};
+	struct attempt *last = &parts->last;
 	face_of_row(ret, config, job);
+	if (queue_dependencies(queue, viewer, job->row, &parts->depends, err) < 0)
+		return -1;
+	ret->depends_on = parts->depends.item;
+	ret->depends_count = parts->depends.count;
+	ret->dependants = parts->depends.dependants;
 	if (job->attempt == 0)
 		return 0;
 	int found = queue_attempt_get(queue, job->row, job->attempt, last, err);
@@ -176,6 +205,33 @@ static void put_limits(struct json_writer *json, const struct job_face *face)
 	json_close(json, '}');
 }
 
+/* A parent that the viewer may not see has no id. */
+static void put_dependencies(struct json_writer *json, const struct job_face *face)
+{
+	const char *stdin_id = NULL;
+	json_open(json, "depends_on", '[');
+	for (size_t i = 0; i < face->depends_count; i++) {
+		const struct dependency *one = &face->depends_on[i];
+		const char *id = one->parent_id[0] ? one->parent_id : NULL;
+		if (face->stdin_from != 0 && one->parent_row == face->stdin_from)
+			stdin_id = id;
+		json_open(json, NULL, '{');
+		json_put_text(json, "job", id);
+		json_put_text(json, "on", dependency_condition_word(one->condition));
+		json_put_text(json, "state", dependency_state_word(one->state));
+		json_close(json, '}');
+	}
+	json_close(json, ']');
+	json_put_text(json, "depends_rule", face->is_any_enough ? "any" : "all");
+	json_put_int(json, "dependants", face->dependants);
+	json_put_text(json, "stdin_from", stdin_id);
+}
+
+static void put_id(struct json_writer *json, const char *key, const char *id)
+{
+	json_put_text(json, key, id && id[0] ? id : NULL);
+}
+
 void job_put(struct json_writer *json, const char *key, const struct job_face *face)
 {
 	json_open(json, key, '{');
@@ -211,6 +267,10 @@ void job_put(struct json_writer *json, const char *key, const struct job_face *f
 		json_put_null(json, "deadline_s");
 	put_seconds(json, "kill_grace_s", face->kill_grace_us);
 	put_limits(json, face);
+	put_dependencies(json, face);
+	put_id(json, "batch", face->batch);
+	put_id(json, "rerun_of", face->rerun_of);
+	json_put_text(json, "unique_key", face->unique_key);
 	json_put_text(json, "error",
 		      face->last && job_state_is_final(face->state) ? face->last->error
 								    : NULL);

@@ -24,16 +24,31 @@ struct job_face {
 	bool has_exit_code, has_signal;
 	int exit_code, signal;
 	const struct attempt *last; /* NULL: none */
+	bool is_any_enough;
+	const struct dependency *depends_on;
+	size_t depends_count;
+	int64_t dependants, stdin_from; /* a row among those of depends_on; 0: none */
+	const char *batch, *rerun_of, *unique_key; /* NULL or "": none */
 };
 
-/* As it was born. Without an id (a dry run) that shows as null, and so does the time. */
+/* What a face of a row borrows from; zeroed before, released after. */
+struct job_parts {
+	struct attempt last;
+	struct dependency_list depends;
+};
+void job_parts_release(struct job_parts *parts);
+
+/* `made` says how it was born, `depends` on what it depends (if on anything). One that
+ * was stored shows its id and its time, a dry run does not. */
 void job_face_of_submission(struct job_face *ret, const struct submission *submission,
-			    const struct submitted *submitted);
+			    const struct submitted *made, bool is_stored,
+			    const struct dependency_list *depends);
 
 /* Fills the face and, from the database, /proc and the growing output, its last attempt
- * (into `last`, to be released with attempt_release). */
-int job_face_of_job(struct job_face *ret, struct attempt *last, struct queue *queue,
-		    const struct config *config, const struct job *job, struct err *err);
+ * and its dependencies as the viewer sees them (into `parts`). */
+int job_face_of_job(struct job_face *ret, struct job_parts *parts, struct queue *queue,
+		    const struct viewer *viewer, const struct config *config,
+		    const struct job *job, struct err *err);
 
 void job_put(struct json_writer *json, const char *key, const struct job_face *face);
 void attempt_put(struct json_writer *json, const struct attempt *attempt);

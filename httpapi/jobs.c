@@ -83,8 +83,9 @@ static int read_filter(const struct request *request, const struct viewer *viewe
 	return cursor ? cursor_read(cursor, ret, viewer, err) : 0;
 }
 
-static void put_page(struct buf *body, struct queue *queue, const struct config *config,
-		     const struct job_list *list, const char *cursor)
+static void put_page(struct buf *body, struct queue *queue, const struct viewer *viewer,
+		     const struct config *config, const struct job_list *list,
+		     const char *cursor)
 {
 	struct json_writer json;
 	json_writer_init(&json, body);
@@ -92,11 +93,12 @@ static void put_page(struct buf *body, struct queue *queue, const struct config 
 	json_open(&json, "items", '[');
 	for (size_t i = 0; i < list->count; i++) {
 		struct job_face face;
-		struct attempt last;
+		struct job_parts parts = {0};
 		struct err err = ERR_INIT;
-		job_face_of_job(&face, &last, queue, config, &list->item[i], &err);
+		job_face_of_job(&face, &parts, queue, viewer, config, &list->item[i],
+				&err);
 		job_put(&json, NULL, &face);
-		attempt_release(&last);
+		job_parts_release(&parts);
 	}
 	json_close(&json, ']');
 	json_put_text(&json, "next_cursor", cursor);
@@ -135,7 +137,8 @@ static enum MHD_Result list_jobs(struct request *request, struct queue *queue)
 		text_hex(packed, sizeof(packed), cursor);
 	}
 	struct buf body = BUF_INIT(ANSWER_BYTES_MAX);
-	put_page(&body, queue, request->server->config, &list, cursor[0] ? cursor : NULL);
+	put_page(&body, queue, &viewer, request->server->config, &list,
+		 cursor[0] ? cursor : NULL);
 	job_list_release(&list);
 	struct MHD_Response *response = answer_json(&body);
 	if (cursor[0])

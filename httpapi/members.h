@@ -14,9 +14,11 @@ struct reading {
 	const struct tasks *tasks;
 	const struct task *task; /* NULL: none, or no such */
 	struct problems *problems;
+	size_t faults_before; /* in `problems`, of the jobs in front of this one */
+	bool is_in_batch;
 	char *program; /* resolved, heap */
 	const cJSON *args;
-	const char *content; /* of stdin */
+	const char *content, *from_job; /* of stdin */
 	bool is_base64;
 	struct retry retry;
 };
@@ -54,6 +56,21 @@ void member_retry(struct reading *reading, const char *pointer, const cJSON *val
 /* A name for people; the priority (submission.c). */
 void member_name(struct reading *reading, const char *pointer, const cJSON *value);
 void member_priority(struct reading *reading, const char *pointer, const cJSON *value);
+/* What it waits for, and which work it is (member_depends.c). */
+void member_depends_on(struct reading *reading, const char *pointer, const cJSON *value);
+void member_depends_rule(struct reading *reading, const char *pointer,
+			 const cJSON *value);
+void member_from_job(struct reading *reading, const char *pointer, const cJSON *value);
+void member_unique(struct reading *reading, const char *pointer, const cJSON *value);
+void member_keep(struct reading *reading, const char *pointer, const cJSON *value);
+void member_ref(struct reading *reading, const char *pointer, const cJSON *value);
+
+/* After the members of `stdin` were read: does it come from another job? Then nothing
+ * more is to be read of it. */
+bool member_stdin_job(struct reading *reading, const cJSON *value);
+
+/* After all members were read: does depends_rule fit to what there is? */
+void member_check_rule(struct reading *reading);
 
 /* Readers for objects of strings. */
 void member_labels(struct reading *reading, const char *pointer, const cJSON *value);

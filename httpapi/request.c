@@ -17,7 +17,7 @@ struct request *request_new(struct client *client, struct MHD_Connection *connec
 	request->began_us = clock_boot_us();
 	request->number = atomic_fetch_add(&server->request_number, 1) + 1;
 	target_init(&request->target, raw_target);
-	buf_init(&request->body, (size_t)server->config->limits.body_bytes);
+	buf_init(&request->body, 0); /* until the route is known */
 	client_expect_within(client, server->config->http.header_deadline_us);
 	atomic_fetch_add(&server->active, 1);
 	return request;
@@ -81,6 +81,8 @@ static int find_and_permit(struct request *request, struct buf *allow, struct er
 static int judge_route(struct request *request, struct err *err)
 {
 	const struct route *route = request->route;
+	const char *setting;
+	request->body.max = (size_t)gate_body_max(request, &setting);
 	if (route->body == BODY_NONE && request->has_body) {
 		request->must_close = true;
 		return err_set(err, ERR_BAD_REQUEST, "%s takes no body here",
@@ -140,13 +142,10 @@ static enum MHD_Result begin(struct request *request, const char *method)
 
 /* --- the body --- */
 
-static enum MHD_Result refuse_body(struct request *request, enum err_code code,
-				   const char *words)
+static enum MHD_Result refuse_body(struct request *request, const struct err *err)
 {
-	struct err err = ERR_INIT;
-	err_set(&err, code, "%s", words);
 	buf_release(&request->body);
-	return answer_error(request, &err);
+	return answer_error(request, err);
 }
 
 static enum MHD_Result take_body(struct request *request, const char *data, size_t bytes)
@@ -154,11 +153,17 @@ static enum MHD_Result take_body(struct request *request, const char *data, size
 	struct server *server = request->server;
 	int64_t held = atomic_fetch_add(&server->held_bytes, (int64_t)bytes);
 	request->held_bytes += (int64_t)bytes;
-	if (held + (int64_t)bytes > HELD_BYTES_MAX)
-		return refuse_body(request, ERR_UNAVAILABLE, "too many bodies in memory");
-	if (buf_append(&request->body, data, bytes) < 0)
-		return refuse_body(request, ERR_TOO_LARGE,
-				   "the body is longer than limits.body_bytes");
+	struct err err = ERR_INIT;
+	const char *setting;
+	if (held + (int64_t)bytes > HELD_BYTES_MAX) {
+		err_set(&err, ERR_UNAVAILABLE, "too many bodies in memory");
+		return refuse_body(request, &err);
+	}
+	if (buf_append(&request->body, data, bytes) < 0) {
+		gate_body_max(request, &setting);
+		err_set(&err, ERR_TOO_LARGE, "the body is longer than %s", setting);
+		return refuse_body(request, &err);
+	}
 	return MHD_YES;
 }
 

@@ -12,12 +12,14 @@
 #include "httpapi/request.h"
 
 enum route_body { BODY_NONE, BODY_OPTIONAL, BODY_REQUIRED };
+enum route_size { SIZE_ORDINARY, SIZE_BATCH }; /* which setting bounds the body */
 
 struct route {
 	const char *method;
 	const char *path; /* segments; {x} stands for any one */
 	enum role role;
 	enum route_body body;
+	enum route_size size;
 	bool is_change; /* must come from the same site, as JSON */
 	bool is_stream; /* takes as long as it takes: no deadline for the whole */
 	enum MHD_Result (*handle)(struct request *request);

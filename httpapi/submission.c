@@ -26,6 +26,8 @@ void intake_release(struct intake *intake)
 	buf_release(&intake->environment);
 	buf_release(&intake->labels);
 	buf_release(&intake->retry);
+	free(intake->wanted);
+	free(intake->wishes);
 	free(intake->stdin_bytes);
 	free(intake->parameters);
 	*intake = (struct intake){0};
@@ -215,7 +217,7 @@ static void read_encoding(struct reading *reading, const char *pointer,
 static const struct member STDIN[] = {
 	{.name = "content",  .read = read_content},
 	{.name = "encoding", .read = read_encoding},
-	{.name = "from_job"},
+	{.name = "from_job", .read = member_from_job},
 };
 /* clang-format on */
 
@@ -224,7 +226,7 @@ static void read_stdin(struct reading *reading, const char *pointer, const cJSON
 	struct intake *intake = reading->intake;
 	struct submission *submission = &intake->submission;
 	members_read(reading, pointer, value, STDIN, ARRAY_SIZE(STDIN));
-	if (!cJSON_IsObject(value))
+	if (!cJSON_IsObject(value) || member_stdin_job(reading, value))
 		return;
 	if (!json_get(value, "content")) {
 		problems_add(reading->problems, "#/stdin/content", "is required");
@@ -280,8 +282,12 @@ static const struct member SUBMISSION[] = {
 	{.name = "deadline_s",        .read = member_deadline},
 	{.name = "hold",              .read = member_hold},
 	{.name = "retry",             .read = member_retry},
-	{.name = "depends_on"}, {.name = "depends_rule"},
-	{.name = "unique"}, {.name = "callback"}, {.name = "ref"},
+	{.name = "depends_on",        .read = member_depends_on},
+	{.name = "depends_rule",      .read = member_depends_rule},
+	{.name = "unique",            .read = member_unique},
+	{.name = "keep",              .read = member_keep},
+	{.name = "ref",               .read = member_ref},
+	{.name = "callback"},
 };
 /* clang-format on */
 
@@ -299,25 +305,37 @@ static void fill_defaults(struct submission *submission, const struct config *co
 		submission->working_directory = config->working_directory;
 }
 
+void intake_read_tree(struct intake *intake, const struct config *config,
+		      const struct tasks *tasks, const cJSON *tree, bool is_in_batch,
+		      struct problems *problems)
+{
+	struct reading reading = {.intake = intake,
+				  .config = config,
+				  .tasks = tasks,
+				  .problems = problems,
+				  .faults_before = problems->total,
+				  .is_in_batch = is_in_batch};
+	if (cJSON_IsObject(tree))
+		task_choose(&reading, tree);
+	members_read(&reading, "#", tree, SUBMISSION, ARRAY_SIZE(SUBMISSION));
+	member_check_rule(&reading);
+	const struct submission *submission = &intake->submission;
+	if (submission->expires_at != 0 && submission->expires_at <= submission->run_at)
+		problems_add(problems, "#/expires_at", "must be later than run_at");
+	if (reading.task)
+		task_apply(&reading, tree);
+	else if (problems->total == reading.faults_before)
+		build_command(&reading);
+	free(reading.program);
+	fill_defaults(&intake->submission, config);
+}
+
 int intake_read(struct intake *intake, const struct config *config,
 		const struct tasks *tasks, const char *body, size_t length,
 		struct problems *problems, struct err *err)
 {
 	if (json_parse(body, length, NULL, &intake->tree, err) < 0)
 		return -1;
-	struct reading reading = {
-		.intake = intake, .config = config, .tasks = tasks, .problems = problems};
-	if (cJSON_IsObject(intake->tree))
-		task_choose(&reading, intake->tree);
-	members_read(&reading, "#", intake->tree, SUBMISSION, ARRAY_SIZE(SUBMISSION));
-	const struct submission *submission = &intake->submission;
-	if (submission->expires_at != 0 && submission->expires_at <= submission->run_at)
-		problems_add(problems, "#/expires_at", "must be later than run_at");
-	if (reading.task)
-		task_apply(&reading, intake->tree);
-	else if (problems->total == 0)
-		build_command(&reading);
-	free(reading.program);
-	fill_defaults(&intake->submission, config);
+	intake_read_tree(intake, config, tasks, intake->tree, false, problems);
 	return 0;
 }

@@ -9,10 +9,24 @@
 #include "queue/queue.h"
 #include "tasks/tasks.h"
 
+/* One thing that a submission waits for, as it names it. */
+struct wanted {
+	const char *job; /* an id, or @ref in a batch; NULL: what was there was wrong */
+	enum dependency_condition condition;
+};
+
 /* A submission and the memory that its texts live in. */
 struct intake {
 	struct submission submission;
-	cJSON *tree;
+	cJSON *tree;	 /* of the whole body; NULL in a batch, which has it */
+	const char *ref; /* in a batch: what others call it; NULL: nothing */
+	/* what it waits for, as the request names it, and as depends.c found it */
+	struct wanted *wanted;
+	size_t wanted_count;
+	const char *stdin_job; /* whose stdout becomes its stdin; NULL: nobody's */
+	struct dependency_wish *wishes;
+	size_t wish_count;
+	size_t stdin_wish; /* which of them stdin_job is */
 	struct buf command, environment, labels, retry;
 	uint8_t *stdin_bytes; /* decoded base64 */
 	char *parameters;     /* of a task, checked */
@@ -27,6 +41,12 @@ void intake_release(struct intake *intake);
 int intake_read(struct intake *intake, const struct config *config,
 		const struct tasks *tasks, const char *body, size_t length,
 		struct problems *problems, struct err *err);
+
+/* The same for an object of a body that is parsed already: one job of a batch, when
+ * `is_in_batch`. The tree must outlive the intake. */
+void intake_read_tree(struct intake *intake, const struct config *config,
+		      const struct tasks *tasks, const cJSON *tree, bool is_in_batch,
+		      struct problems *problems);
 
 /* May a request set this environment variable? By the configuration, or with a task by
  * that. NULL: yes; else words that say why not. */

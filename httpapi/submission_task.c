@@ -121,7 +121,7 @@ void task_apply(struct reading *reading, const cJSON *tree)
 	if (!json_get(tree, "environment") && reading->task->environment)
 		member_environment(reading, "#/environment", NULL);
 	tasks_call(reading->task, json_get(tree, "parameters"), reading->problems, &call);
-	if (reading->problems->total == 0) {
+	if (reading->problems->total == reading->faults_before) {
 		command_put(reading, call.argv.item, call.argv.count);
 		intake->parameters = call.parameters;
 		intake->submission.parameters = intake->parameters;

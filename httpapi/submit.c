@@ -3,6 +3,8 @@
  * The answer is sent after the commit and rendered from what was submitted: reading the
  * row back would cost as much as writing it. */
 #include "httpapi/answer.h"
+#include "httpapi/carried.h"
+#include "httpapi/depends.h"
 #include "httpapi/handlers.h"
 #include "httpapi/job_json.h"
 #include "httpapi/lookup.h"
@@ -11,12 +13,11 @@
 #include "httpapi/wait.h"
 #include "httpapi/writer.h"
 
-#define KEY_BYTES_MAX 255
-
 struct submitting {
 	struct wait wait; /* first: wait.c finds it as request->work */
 	struct intake intake;
 	struct write write;
+	bool is_dry_run;
 	char key[KEY_BYTES_MAX + 1];
 };
 
@@ -24,55 +25,8 @@ static void submitting_free(void *work)
 {
 	struct submitting *submitting = work;
 	intake_release(&submitting->intake);
+	write_release(&submitting->write);
 	free(submitting);
-}
-
-/* Bare or in quotes, 1 to 255 visible ASCII characters. */
-static int read_key(const char *header, char ret[KEY_BYTES_MAX + 1], struct err *err)
-{
-	size_t length = strlen(header);
-	if (length >= 2 && header[0] == '"' && header[length - 1] == '"') {
-		header++;
-		length -= 2;
-	}
-	for (size_t i = 0; i < length; i++)
-		if (header[i] < 0x21 || header[i] > 0x7e)
-			length = 0;
-	if (length == 0 || length > KEY_BYTES_MAX)
-		return err_set(err, ERR_BAD_REQUEST,
-			       "Idempotency-Key has 1 to 255 visible ASCII characters");
-	memcpy(ret, header, length);
-	ret[length] = '\0';
-	return 0;
-}
-
-/* What makes two requests with one key the same: method, path and body. */
-static void hash_request(const struct request *request, uint8_t ret[DIGEST_BYTES])
-{
-	struct digest digest;
-	digest_init(&digest);
-	digest_add(&digest, request->method, strlen(request->method) + 1);
-	digest_add(&digest, request->target.raw, request->target.path_bytes);
-	digest_add(&digest, "", 1);
-	digest_add(&digest, request->body.data, request->body.length);
-	digest_end(&digest, ret);
-}
-
-/* traceparent of W3C Trace Context, version 00; anything else is ignored, as it says. */
-static const char *trace_context(const char *header)
-{
-	static const char form[] =
-		"00-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx";
-	if (!header || strlen(header) != sizeof(form) - 1)
-		return NULL;
-	for (size_t i = 0; form[i]; i++) {
-		bool fits = form[i] == 'x'
-				    ? header[i] && strchr("0123456789abcdef", header[i])
-				    : header[i] == form[i];
-		if (!fits)
-			return NULL;
-	}
-	return header;
 }
 
 static void put_answer(struct buf *body, const struct job_face *face, bool is_dry_run)
@@ -89,14 +43,15 @@ static void put_answer(struct buf *body, const struct job_face *face, bool is_dr
 	json_close(&json, '}');
 }
 
-static enum MHD_Result answer_submission(struct request *request,
-					 const struct submitted *submitted)
+static enum MHD_Result answer_submission(struct request *request)
 {
 	const struct submitting *submitting = request->work;
-	const bool is_dry_run = submitted->id[0] == '\0';
+	const struct write *write = &submitting->write;
+	const bool is_dry_run = submitting->is_dry_run;
 	struct buf body = BUF_INIT(ANSWER_BYTES_MAX);
 	struct job_face face;
-	job_face_of_submission(&face, &submitting->intake.submission, submitted);
+	job_face_of_submission(&face, &submitting->intake.submission, &write->submitted,
+			       !is_dry_run, &write->depends);
 	put_answer(&body, &face, is_dry_run);
 	if (is_dry_run)
 		return answer_send(request, MHD_HTTP_OK, answer_json(&body));
@@ -104,50 +59,56 @@ static enum MHD_Result answer_submission(struct request *request,
 			   wait_response(&submitting->wait, &body, face.version));
 }
 
-/* What would become of it if it were submitted now. */
-static enum MHD_Result answer_dry_run(struct request *request)
+/* Finds the job that another request made: as it was when it was accepted (its first
+ * answer), or as it is (the living one of a unique key, which may be another's by now).
+ */
+static int find_stored(struct request *request, struct queue *queue, struct job *ret,
+		       struct err *err)
 {
-	const struct submitting *submitting = request->work;
-	struct readers *readers = request->server->readers;
-	struct queue *queue = NULL;
-	struct submitted born = {.row = 0};
-	struct err err = ERR_INIT;
-	if (readers_take(readers, &queue, &err) < 0)
-		return answer_error(request, &err);
-	const int result =
-		queue_births(queue, &submitting->intake.submission, 1, &born, &err);
-	readers_give(readers, queue);
-	return result < 0 ? answer_error(request, &err)
-			  : answer_submission(request, &born);
+	const struct submitted *made =
+		&((struct submitting *)request->work)->write.submitted;
+	struct viewer viewer = request_viewer(request);
+	int found = made->is_replay ? queue_job_as_submitted(queue, made->id, ret, err)
+				    : queue_job_get(queue, &viewer, made->id, ret, err);
+	if (found == 0)
+		err_set(err, ERR_GONE, "the job of this key has been removed");
+	if (found > 0 && made->is_replay)
+		ret->attempt = 0;
+	return found > 0 ? 0 : -1;
 }
 
-/* The first answer again: the job as it was when it was accepted. */
-static enum MHD_Result answer_replay(struct request *request)
+static enum MHD_Result answer_stored(struct request *request)
 {
 	const struct submitting *submitting = request->work;
 	struct readers *readers = request->server->readers;
+	struct viewer viewer = request_viewer(request);
 	struct queue *queue = NULL;
 	struct err err = ERR_INIT;
 	struct job job = {0};
+	struct job_face face;
+	struct job_parts parts = {0};
 	if (readers_take(readers, &queue, &err) < 0)
 		return answer_error(request, &err);
-	int found =
-		queue_job_as_submitted(queue, submitting->write.submitted.id, &job, &err);
+	int result = find_stored(request, queue, &job, &err);
+	if (result == 0)
+		result = job_face_of_job(&face, &parts, queue, &viewer,
+					 request->server->config, &job, &err);
 	readers_give(readers, queue);
-	if (found == 0)
-		err_set(&err, ERR_GONE, "the job of this key has been removed");
-	if (found <= 0)
-		return answer_error(request, &err);
-	struct attempt none;
-	struct job_face face;
-	struct buf body = BUF_INIT(ANSWER_BYTES_MAX);
-	job.attempt = 0;
-	job_face_of_job(&face, &none, NULL, request->server->config, &job, &err);
-	put_answer(&body, &face, false);
-	struct MHD_Response *response =
-		wait_response(&submitting->wait, &body, job.version);
+	enum MHD_Result answered;
+	if (result < 0) {
+		answered = answer_error(request, &err);
+	} else {
+		struct buf body = BUF_INIT(ANSWER_BYTES_MAX);
+		put_answer(&body, &face, submitting->is_dry_run);
+		struct MHD_Response *response =
+			submitting->is_dry_run
+				? answer_json(&body)
+				: wait_response(&submitting->wait, &body, job.version);
+		answered = answer_send(request, submitting->wait.status, response);
+	}
+	job_parts_release(&parts);
 	job_release(&job);
-	return answer_send(request, MHD_HTTP_CREATED, response);
+	return answered;
 }
 
 /* The commit is behind us. */
@@ -155,28 +116,37 @@ static enum MHD_Result go_on(struct request *request)
 {
 	struct submitting *submitting = request->work;
 	const struct write *write = &submitting->write;
+	const struct submitted *made = &write->submitted;
 	struct wait *wait = &submitting->wait;
 	if (write->result < 0)
-		return answer_error(request, &write->err);
-	snprintf(wait->job_id, sizeof(wait->job_id), "%s", write->submitted.id);
-	wait->is_replay = write->submitted.is_replay;
-	if (wait->wait_us > 0)
+		return answer_error_about(request, &write->err,
+					  write->err.code == ERR_CONFLICT ? made->id
+									  : "");
+	snprintf(wait->job_id, sizeof(wait->job_id), "%s", made->id);
+	wait->is_replay = made->is_replay;
+	wait->is_created = !made->is_existing;
+	if (made->is_existing || submitting->is_dry_run)
+		wait->status = MHD_HTTP_OK;
+	if (wait->wait_us > 0 && !submitting->is_dry_run)
 		return wait_and_answer(request, wait);
-	if (wait->is_replay)
-		return answer_replay(request);
-	return answer_submission(request, &write->submitted);
+	if (made->is_replay || made->is_existing)
+		return answer_stored(request);
+	return answer_submission(request);
 }
 
 static enum MHD_Result commit(struct request *request)
 {
 	struct submitting *submitting = request->work;
 	struct submission *submission = &submitting->intake.submission;
-	submission->owner = request->who.name;
-	submission->traceparent = trace_context(request->headers.traceparent);
+	submission->traceparent = carried_trace(request);
+	if (submitting->is_dry_run)
+		submission->idempotency_key = NULL;
 	if (submission->idempotency_key)
-		hash_request(request, submission->body_hash);
+		carried_hash(request, submission->body_hash);
 	submitting->write = (struct write){.kind = WRITE_SUBMIT,
 					   .connection = request->connection,
+					   .is_dry_run = submitting->is_dry_run,
+					   .viewer = request_viewer(request),
 					   .submission = submission};
 	request->resume = go_on;
 	/* Suspended first: the writer may be done before we are back. */
@@ -186,43 +156,57 @@ static enum MHD_Result commit(struct request *request)
 }
 
 static int read_options(struct request *request, struct submitting *submitting,
-			bool *ret_dry_run, struct err *err)
+			struct err *err)
 {
 	struct wait *wait = &submitting->wait;
 	wait->status = MHD_HTTP_CREATED;
 	wait->is_created = true;
-	if (lookup_flag(request, "dry_run", ret_dry_run, err) < 0 ||
+	if (lookup_flag(request, "dry_run", &submitting->is_dry_run, err) < 0 ||
 	    lookup_wait(request, &wait->wait_us, &wait->is_preferred, err) < 0)
 		return -1;
-	if (!request->headers.idempotency_key)
+	int has_key = carried_key(request, submitting->key, err);
+	if (has_key > 0)
+		submitting->intake.submission.idempotency_key = submitting->key;
+	return has_key < 0 ? -1 : 0;
+}
+
+/* The request, and where it names other jobs, whether they are there. */
+static int read_submission(struct request *request, struct intake *intake,
+			   struct problems *problems, struct err *err)
+{
+	struct readers *readers = request->server->readers;
+	struct viewer viewer = request_viewer(request);
+	struct queue *queue = NULL;
+	if (intake_read(intake, request->server->config, &request->server->tasks,
+			buf_text(&request->body), request->body.length, problems,
+			err) < 0)
+		return -1;
+	intake->submission.owner = request->who.name;
+	if (!depends_has_any(intake))
 		return 0;
-	submitting->intake.submission.idempotency_key = submitting->key;
-	return read_key(request->headers.idempotency_key, submitting->key, err);
+	if (readers_take(readers, &queue, err) < 0)
+		return -1;
+	int result = depends_resolve(intake, NULL, queue, &viewer, problems, err);
+	readers_give(readers, queue);
+	return result;
 }
 
 enum MHD_Result handle_job_submit(struct request *request)
 {
 	struct submitting *submitting = mem_alloc(sizeof(*submitting));
 	struct err err = ERR_INIT;
-	bool is_dry_run;
 	intake_init(&submitting->intake);
 	request_keep(request, submitting, submitting_free);
-	if (read_options(request, submitting, &is_dry_run, &err) < 0)
+	if (read_options(request, submitting, &err) < 0)
 		return answer_error(request, &err);
 	struct problems problems;
 	problems_init(&problems);
-	int result = intake_read(&submitting->intake, request->server->config,
-				 &request->server->tasks, buf_text(&request->body),
-				 request->body.length, &problems, &err);
-	enum MHD_Result answered = MHD_YES;
-	if (result < 0)
+	enum MHD_Result answered;
+	if (read_submission(request, &submitting->intake, &problems, &err) < 0)
 		answered = answer_error(request, &err);
 	else if (problems.total > 0)
 		answered = answer_problems(request, ERR_INVALID, &problems);
-	else if (is_dry_run) {
-		submitting->intake.submission.owner = request->who.name;
-		answered = answer_dry_run(request);
-	} else
+	else
 		answered = commit(request);
 	problems_release(&problems);
 	return answered;

@@ -45,14 +45,18 @@ static enum MHD_Result answer_job(struct request *request, const struct wait *wa
 		return answer_send(request, MHD_HTTP_NOT_MODIFIED, response);
 	}
 	struct job_face face;
-	struct attempt last;
-	if (job_face_of_job(&face, &last, queue, request->server->config, job, &err) < 0)
+	struct job_parts parts = {0};
+	struct viewer viewer = request_viewer(request);
+	if (job_face_of_job(&face, &parts, queue, &viewer, request->server->config, job,
+			    &err) < 0) {
+		job_parts_release(&parts);
 		return answer_error(request, &err);
+	}
 	struct buf body = BUF_INIT(JOB_JSON_MAX);
 	struct json_writer json;
 	json_writer_init(&json, &body);
 	job_put(&json, NULL, &face);
-	attempt_release(&last);
+	job_parts_release(&parts);
 	return answer_send(request, wait->status,
 			   wait_response(wait, &body, job->version));
 }

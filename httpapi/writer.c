@@ -27,14 +27,42 @@ struct writer {
 	int64_t expired_us; /* CLOCK_BOOTTIME of the last expiry */
 };
 
+void write_release(struct write *write)
+{
+	dependency_list_release(&write->depends);
+}
+
+/* What was stored of its dependencies is read in the same transaction, so that the answer
+ * says one moment; a submission without any pays nothing for it. */
 static int run_submit(struct queue *queue, struct write *write)
 {
-	return queue_submit(queue, write->submission, &write->submitted, &write->err);
+	if (queue_submit(queue, write->submission, &write->submitted, &write->err) < 0)
+		return -1;
+	if (write->submission->depends_count == 0 || write->submitted.is_existing ||
+	    write->submitted.is_replay)
+		return 0;
+	dependency_list_release(&write->depends);
+	return queue_dependencies(queue, &write->viewer, write->submitted.row,
+				  &write->depends, &write->err);
+}
+
+static int run_submit_batch(struct queue *queue, struct write *write)
+{
+	return queue_submit_batch(queue, write->batch, &write->batch_submitted,
+				  &write->err);
+}
+
+static int run_rerun(struct queue *queue, struct write *write)
+{
+	return queue_rerun(queue, &write->viewer, write->job_id, write->is_cascade,
+			   write->rerun_max, &write->rerun, &write->err);
 }
 
 static int run_cancel(struct queue *queue, struct write *write)
 {
-	const struct cancel_wish wish = {.text = write->text, .is_forced = write->force};
+	const struct cancel_wish wish = {.text = write->text,
+					 .is_forced = write->force,
+					 .is_cascade = write->is_cascade};
 	return queue_cancel(queue, &write->viewer, write->job_id, &wish,
 			    &write->cancelled, &write->err);
 }
@@ -58,8 +86,10 @@ static int run_signal(struct queue *queue, struct write *write)
 }
 
 static int (*const RUN[])(struct queue *, struct write *) = {
-	[WRITE_SUBMIT] = run_submit, [WRITE_CANCEL] = run_cancel, [WRITE_HOLD] = run_hold,
-	[WRITE_CHANGE] = run_change, [WRITE_SIGNAL] = run_signal,
+	[WRITE_SUBMIT] = run_submit, [WRITE_BATCH] = run_submit_batch,
+	[WRITE_RERUN] = run_rerun,   [WRITE_CANCEL] = run_cancel,
+	[WRITE_HOLD] = run_hold,     [WRITE_CHANGE] = run_change,
+	[WRITE_SIGNAL] = run_signal,
 };
 
 /* An error after which the transaction may go on: this write changed nothing. */
@@ -130,6 +160,16 @@ static void run_writes(struct writer *writer, struct write *const *batch, size_t
 	}
 }
 
+/* What would happen is what happens, and is then taken back. */
+static void run_dry(struct writer *writer, struct write *write)
+{
+	write->err = (struct err)ERR_INIT;
+	write->result = queue_begin(writer->queue, &write->err);
+	if (write->result == 0)
+		write->result = RUN[write->kind](writer->queue, write) < 0 ? -1 : 0;
+	queue_rollback(writer->queue);
+}
+
 static void run_probes(struct writer *writer, struct write *const *batch, size_t count)
 {
 	struct err err = ERR_INIT;
@@ -156,6 +196,21 @@ static void expire_keys(struct writer *writer)
 	log_event(LOG_WARN, "expire_failed", LOG_TEXT("error", err.text), LOG_END);
 }
 
+/* What one transaction could not hold is gone on with in the next, behind those who came
+ * meanwhile; also while the writer is being ended, since it was taken. */
+static bool put_again(struct writer *writer, struct write *write)
+{
+	if (write->result < 0 || write->kind != WRITE_CANCEL ||
+	    write->cancelled != CANCEL_MORE)
+		return false;
+	write->next = NULL;
+	pthread_mutex_lock(&writer->lock);
+	*writer->last = write;
+	writer->last = &write->next;
+	pthread_mutex_unlock(&writer->lock);
+	return true;
+}
+
 /* Tells the worker about new work, and our own watcher about what changed for those who
  * may be waiting already. */
 static void tell_others(struct writer *writer, struct write *const *batch, size_t count)
@@ -164,9 +219,11 @@ static void tell_others(struct writer *writer, struct write *const *batch, size_
 	for (size_t i = 0; i < count; i++) {
 		if (batch[i]->result < 0)
 			continue;
-		bool is_submit = batch[i]->kind == WRITE_SUBMIT;
-		is_changed |= !is_submit || !batch[i]->submitted.is_replay;
-		is_watched |= !is_submit;
+		const struct write *write = batch[i];
+		bool is_submit = write->kind == WRITE_SUBMIT;
+		is_changed |= !is_submit || !write->submitted.is_replay;
+		/* Nobody waits for what is new; but it may have replaced another job. */
+		is_watched |= !is_submit || write->submission->unique_key;
 	}
 	if (is_changed)
 		bell_ring(writer->ringer, WATCHER_BELL);
@@ -195,21 +252,27 @@ static void *writer_main(void *cls)
 {
 	struct writer *writer = cls;
 	struct write *taken[WRITER_BATCH], *writes[WRITER_BATCH], *probes[WRITER_BATCH];
+	struct write *dry[WRITER_BATCH];
 	size_t count;
 	while ((count = take(writer, taken)) > 0) {
-		size_t write_count = 0, probe_count = 0;
+		size_t write_count = 0, probe_count = 0, dry_count = 0;
 		for (size_t i = 0; i < count; i++) {
 			if (taken[i]->kind == WRITE_PROBE)
 				probes[probe_count++] = taken[i];
+			else if (taken[i]->is_dry_run)
+				dry[dry_count++] = taken[i];
 			else
 				writes[write_count++] = taken[i];
 		}
+		for (size_t i = 0; i < dry_count; i++)
+			run_dry(writer, dry[i]);
 		run_writes(writer, writes, write_count);
 		run_probes(writer, probes, probe_count);
 		tell_others(writer, writes, write_count);
 		/* From its resumption on, a write may be freed at any moment. */
 		for (size_t i = 0; i < count; i++)
-			MHD_resume_connection(taken[i]->connection);
+			if (!put_again(writer, taken[i]))
+				MHD_resume_connection(taken[i]->connection);
 		expire_keys(writer);
 	}
 	return NULL;

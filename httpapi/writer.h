@@ -17,6 +17,8 @@ struct writer;
 
 enum write_kind {
 	WRITE_SUBMIT,
+	WRITE_BATCH,
+	WRITE_RERUN,
 	WRITE_CANCEL,
 	WRITE_HOLD,
 	WRITE_CHANGE,
@@ -29,12 +31,24 @@ struct write {
 	struct write *next;
 	enum write_kind kind;
 	struct MHD_Connection *connection; /* suspended; resumed when the write is done */
+	/* WRITE_SUBMIT, WRITE_BATCH: alone in a transaction that is taken back */
+	bool is_dry_run;
 	/* WRITE_SUBMIT */
 	const struct submission *submission;
 	struct submitted submitted;
-	/* WRITE_CANCEL, WRITE_HOLD, WRITE_CHANGE, WRITE_SIGNAL */
+	struct dependency_list depends; /* of what was stored; write_release */
+	/* WRITE_BATCH */
+	const struct batch *batch;
+	struct batch_submitted batch_submitted;
+	/* all but WRITE_BATCH */
 	struct viewer viewer;
+	/* all but WRITE_SUBMIT and WRITE_BATCH */
 	const char *job_id;
+	/* WRITE_RERUN */
+	size_t rerun_max;
+	struct rerun rerun;
+	/* WRITE_RERUN, WRITE_CANCEL: with all that depends on it */
+	bool is_cascade;
 	/* WRITE_HOLD */
 	bool is_hold; /* else release */
 	/* WRITE_SIGNAL */
@@ -50,6 +64,9 @@ struct write {
 	int result;
 	struct err err;
 };
+
+/* What a write that is over may hold. */
+void write_release(struct write *write);
 
 /* Opens the database for writing, making it when there is none, and starts the thread. */
 int writer_open(struct writer **ret, struct server *server, struct err *err);

@@ -188,7 +188,8 @@ int queue_births(struct queue *queue, const struct submission *items, size_t cou
  * an idempotency key of this owner that was used before: the same body_hash gives that
  * job, another one ERR_INVALID. ERR_INVALID also when a parent is not there, and for what
  * the table refuses (the definition of its task may be kept all the same). ERR_CONFLICT:
- * its unique key names a living job that it may not replace; the text names its id. */
+ * its unique key names a living job that it may not replace; the text names its id, and
+ * so does ret->id. */
 int queue_submit(struct queue *queue, const struct submission *submission,
 		 struct submitted *ret, struct err *err);
 

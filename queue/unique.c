@@ -39,6 +39,7 @@ int unique_look(struct queue *queue, const struct submission *submission,
 	const int found = living_find(queue, submission, &living, err);
 	if (found != 1)
 		return found;
+	memcpy(ret->id, living.id, sizeof ret->id);
 	switch (submission->unique_conflict) {
 	case UNIQUE_REPLACE:
 		if (living.state == JOB_RUNNING || living.has_run)

@@ -139,7 +139,7 @@ def test_cancelling_without_a_body(server):
 
 @pytest.mark.parametrize("body, status, named", [
     ({"reason": 1}, 422, "#/reason"), ({"reason": "x" * 2000}, 422, "#/reason"),
-    ({"force": "yes"}, 422, "#/force"), ({"cascade": True}, 422, "#/cascade"),
+    ({"force": "yes"}, 422, "#/force"), ({"cascade": "all"}, 422, "#/cascade"),
     ({"forec": True}, 422, "#/forec"), ([], 422, "#"), (b"{", 400, None),
 ])
 def test_mistakes_in_a_cancel(server, body, status, named):

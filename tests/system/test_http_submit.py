@@ -138,8 +138,8 @@ MISTAKES = [
     ({"a/b~c": 1}, "#/a~1b~0c"),
     ({"command": None, "task": "t"}, "#/task"),
     ({"parameters": {}}, "#/parameters"),
-    ({"depends_on": []}, "#/depends_on"),
-    ({"unique": {}}, "#/unique"),
+    ({"depends_on": {}}, "#/depends_on"),
+    ({"unique": {}}, "#/unique/key"),
     ({"callback": {}}, "#/callback"),
 ]
 
@@ -160,7 +160,7 @@ def test_an_unknown_key_gets_the_nearest_known_one(server):
 
 
 def test_a_key_of_a_later_version_says_so(server):
-    answer = server.request("POST", "/v1/jobs", {"command": "true", "depends_on": []})
+    answer = server.request("POST", "/v1/jobs", {"command": "true", "callback": {}})
     assert "not supported by this version" in answer.json()["errors"][0]["detail"]
 
 

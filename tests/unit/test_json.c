@@ -125,6 +125,30 @@ static void members_and_elements_are_counted(void **state)
 		scan_children('[', 1000, "{\"a\":1,\"b\":{\"a\":1},\"c\":3}", NULL), 0);
 }
 
+/* However they are nested: the tree has a node for each. */
+static void all_values_are_counted(void **state)
+{
+	static const struct json_rules few = {.max_values = 7};
+	static const struct {
+		const char *text;
+		int verdict;
+	} cases[] = {
+		{"[1,2,3,4,5,6]", 0},
+		{"[1,2,3,4,5,6,7]", -1},
+		{"[[[[[[[]]]]]]]", 0},
+		{"[[[[[[[[]]]]]]]]", -1},
+		{"{\"a\":[1,{\"b\":[2,3]}]}", 0},
+		{"{\"a\":[1,{\"b\":[2,3,4]}]}", -1},
+		{"[null,true,false,\"x\",{},[]]", 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(
+			json_scan(cases[i].text, strlen(cases[i].text), &few, NULL),
+			cases[i].verdict);
+}
+
 /* The last of 1,000 keys meets each of the others, wherever it falls in the table. */
 static void a_double_key_is_found_among_a_thousand(void **state)
 {
@@ -388,6 +412,7 @@ int main(void)
 		cmocka_unit_test(every_text_gets_its_verdict),
 		cmocka_unit_test(no_object_survives_a_cut),
 		cmocka_unit_test(members_and_elements_are_counted),
+		cmocka_unit_test(all_values_are_counted),
 		cmocka_unit_test(a_double_key_is_found_among_a_thousand),
 		cmocka_unit_test(keys_are_remembered_across_inner_objects),
 		cmocka_unit_test(comments_only_where_they_are_allowed),

@@ -64,6 +64,30 @@ static void keys_become_pointers(void **state)
 	}
 }
 
+/* A reader that knows its own part alone is told where that part stands. */
+static void pointers_are_below_the_base(void **state)
+{
+	(void)state;
+	struct problems problems;
+
+	problems_init(&problems);
+	problems.base = "#/jobs/17";
+	problems_add(&problems, "#", "wrong");
+	problems_add(&problems, "#/args/3", "wrong");
+	problems_add_member(&problems, "#", "a/b", "wrong");
+	problems_add_element(&problems, "#/depends_on", 2, "wrong");
+	problems_add(&problems, "?limit", "wrong");
+	problems.base = NULL;
+	problems_add(&problems, "#/jobs", "wrong");
+	assert_string_equal(problems.item[0].pointer, "#/jobs/17");
+	assert_string_equal(problems.item[1].pointer, "#/jobs/17/args/3");
+	assert_string_equal(problems.item[2].pointer, "#/jobs/17/a~1b");
+	assert_string_equal(problems.item[3].pointer, "#/jobs/17/depends_on/2");
+	assert_string_equal(problems.item[4].pointer, "?limit");
+	assert_string_equal(problems.item[5].pointer, "#/jobs");
+	problems_release(&problems);
+}
+
 static void parents_are_kept_as_they_are(void **state)
 {
 	(void)state;
@@ -136,6 +160,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(faults_are_kept_in_order),
 		cmocka_unit_test(keys_become_pointers),
+		cmocka_unit_test(pointers_are_below_the_base),
 		cmocka_unit_test(parents_are_kept_as_they_are),
 		cmocka_unit_test(past_the_bound_only_the_count_grows),
 		cmocka_unit_test(a_cut_detail_stays_whole_characters),

@@ -1,0 +1,97 @@
+/* rerun.c - POST /v1/jobs/{id}/rerun: a new job like one that has ended. */
+#include "httpapi/answer.h"
+#include "httpapi/handlers.h"
+#include "httpapi/lookup.h"
+#include "httpapi/wait.h"
+#include "httpapi/writer.h"
+
+struct rerunning {
+	struct wait wait; /* first: wait.c finds it as request->work */
+	struct write write;
+	char id[JOB_ID_BYTES]; /* of the old job */
+};
+
+/* The commit is behind us: the new job. */
+static enum MHD_Result go_on(struct request *request)
+{
+	struct rerunning *rerunning = request->work;
+	const struct write *write = &rerunning->write;
+	if (write->result < 0)
+		return answer_error(request, &write->err);
+	snprintf(rerunning->wait.job_id, sizeof(rerunning->wait.job_id), "%s",
+		 write->rerun.id);
+	return wait_and_answer(request, &rerunning->wait);
+}
+
+/* Nothing, or {"cascade": true}. */
+static int read_body(const struct request *request, bool *ret_cascade,
+		     struct problems *problems, struct err *err)
+{
+	cJSON *tree = NULL;
+	const cJSON *member;
+	if (request->body.length == 0)
+		return 0;
+	if (json_parse(buf_text(&request->body), request->body.length, NULL, &tree, err) <
+	    0)
+		return -1;
+	if (!cJSON_IsObject(tree))
+		problems_add(problems, "#", "must be an object");
+	else
+		cJSON_ArrayForEach(member, tree)
+		{
+			if (strcmp(member->string, "cascade") != 0)
+				problems_add_member(
+					problems, "#", member->string,
+					"unknown key; there is only \"cascade\"");
+			else if (!cJSON_IsBool(member) && !cJSON_IsNull(member))
+				problems_add(problems, "#/cascade",
+					     "must be true or false");
+			else
+				*ret_cascade = cJSON_IsTrue(member);
+		}
+	cJSON_Delete(tree);
+	return 0;
+}
+
+static enum MHD_Result commit(struct request *request, bool is_cascade)
+{
+	struct rerunning *rerunning = request->work;
+	struct err err = ERR_INIT;
+	if (lookup_job_id(request, rerunning->id, &err) < 0)
+		return answer_error(request, &err);
+	rerunning->wait.status = MHD_HTTP_CREATED;
+	rerunning->wait.is_created = true;
+	rerunning->write = (struct write){
+		.kind = WRITE_RERUN,
+		.connection = request->connection,
+		.viewer = request_viewer(request),
+		.job_id = rerunning->id,
+		.is_cascade = is_cascade,
+		.rerun_max = (size_t)request->server->config->limits.batch_jobs,
+	};
+	request->resume = go_on;
+	/* Suspended first: the writer may be done before we are back. */
+	MHD_suspend_connection(request->connection);
+	writer_put(request->server->writer, &rerunning->write);
+	return MHD_YES;
+}
+
+enum MHD_Result handle_job_rerun(struct request *request)
+{
+	struct rerunning *rerunning = mem_alloc(sizeof(*rerunning));
+	struct err err = ERR_INIT;
+	struct problems problems;
+	bool is_cascade = false;
+	request_keep(request, rerunning, free);
+	problems_init(&problems);
+	int result = read_body(request, &is_cascade, &problems, &err);
+	enum MHD_Result answered;
+	if (result < 0)
+		answered = answer_error(request, &err);
+	else if (problems.total > 0)
+		answered = answer_problems(request, ERR_INVALID, &problems);
+	else
+		answered = commit(request, is_cascade);
+	problems_release(&problems);
+	return answered;
+}
