@@ -203,11 +203,22 @@ static void *writer_main(void *cls)
 	return NULL;
 }
 
+/* Where it cannot be written now the rows stay as they are: the worker's start does the
+ * same, and requests can be answered meanwhile. */
+static void configure_queues(struct queue *queue, const struct config *config)
+{
+	struct err err = ERR_INIT;
+	if (queue_lanes_configure(queue, &config->queues, &err) < 0)
+		log_event(LOG_WARN, "queues_unconfigured", LOG_TEXT("error", err.text),
+			  LOG_END);
+}
+
 int writer_open(struct writer **ret, struct server *server, struct err *err)
 {
 	struct queue *queue;
 	if (queue_open(&queue, server->config->state_dir, QUEUE_WRITE, err) < 0)
 		return -1;
+	configure_queues(queue, server->config);
 	struct writer *writer = mem_alloc(sizeof(*writer));
 	writer->server = server;
 	writer->queue = queue;

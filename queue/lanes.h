@@ -40,18 +40,12 @@ void turns_free(struct turns *turns);
 
 /* --- queues --- */
 
-/* A queue as the configuration names it. */
-struct lane_setting {
-	const char *name;
-	int64_t max_running; /* -1: no limit of its own */
-};
-
-/* [write] Makes the rows say what the configuration says: those named are there with
- * their limits, `default` always is, others are not configured any more (they stay, with
- * their jobs). What was set by queue_lane_limit and pauses stay. Nothing is written when
- * nothing differs. */
-int queue_lanes_configure(struct queue *queue, const struct lane_setting *settings,
-			  size_t count, struct err *err);
+/* Makes the rows say what the configuration says: those named are there with their
+ * limits, `default` always is, others are not configured any more (they stay, with their
+ * jobs). What was set by queue_lane_limit and pauses stay. In a transaction of its own;
+ * nothing is written when nothing differs. */
+int queue_lanes_configure(struct queue *queue, const struct queue_settings *settings,
+			  struct err *err);
 
 struct lane {
 	char *name;
