@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/moment.h"
 #include "client/output.h"
 
 #define STDIN_BYTES_MAX (64u << 20)
@@ -117,26 +118,6 @@ static int check_utf8(const struct args *args, struct err *err)
 	return 0;
 }
 
-/* "+10m" is taken from our own clock; anything else is the service's to judge. */
-static int put_moment(struct json_writer *json, const char *key, const char *option,
-		      const char *text, struct err *err)
-{
-	int64_t span_us = 0;
-	if (text == NULL)
-		return 0;
-	if (text[0] != '+') {
-		json_put_text(json, key, text);
-		return 0;
-	}
-	if (text_parse_duration_us(text + 1, &span_us) < 0)
-		return err_set(err, ERR_INVALID,
-			       "--%s wants a time such as 2026-11-21T06:00:00Z or +10m, "
-			       "not \"%s\"",
-			       option, text);
-	json_put_time(json, key, clock_now_us() + span_us);
-	return 0;
-}
-
 static void put_retry(struct json_writer *json, const struct args *args)
 {
 	if (!args_has(args, "retries") && !args_has(args, "retry-delay") &&
@@ -160,8 +141,8 @@ static void put_retry(struct json_writer *json, const struct args *args)
 /* When it may start, until when, and how often. */
 static int put_waiting(struct json_writer *json, const struct args *args, struct err *err)
 {
-	if (put_moment(json, "run_at", "at", args_text(args, "at"), err) < 0 ||
-	    put_moment(json, "expires_at", "expires", args_text(args, "expires"), err) <
+	if (moment_put(json, "run_at", "at", args_text(args, "at"), err) < 0 ||
+	    moment_put(json, "expires_at", "expires", args_text(args, "expires"), err) <
 		    0)
 		return -1;
 	if (args_has(args, "deadline"))
@@ -213,6 +194,8 @@ static int write_body(const struct args *args, struct buf *body, struct err *err
 	put_what(&json, args);
 	if (args_has(args, "name"))
 		json_put_text(&json, "name", args_text(args, "name"));
+	if (args_has(args, "queue"))
+		json_put_text(&json, "queue", args_text(args, "queue"));
 	if (args_has(args, "priority"))
 		json_put_int(&json, "priority", args_number(args, "priority", 0));
 	if (args_has(args, "timeout"))
