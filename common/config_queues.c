@@ -19,6 +19,15 @@ bool queue_name_is_valid(const char *name)
 	return length >= 1 && length <= QUEUE_NAME_MAX && name[length] == '\0';
 }
 
+const struct queue_setting *queue_setting_find(const struct queue_settings *queues,
+					       const char *name)
+{
+	for (size_t i = 0; i < queues->count; i++)
+		if (text_equal(queues->item[i].name, name))
+			return &queues->item[i];
+	return NULL;
+}
+
 /* A key of a queue's object: a number from 0 to `max`. */
 struct queue_key {
 	const char *name, *absent; /* and what it means that it is not there */

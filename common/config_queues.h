@@ -22,6 +22,10 @@ struct queue_settings {
 	size_t count;
 };
 
+/* The row of this name, or NULL. */
+const struct queue_setting *queue_setting_find(const struct queue_settings *queues,
+					       const char *name);
+
 /* 1 to QUEUE_NAME_MAX of A-Z a-z 0-9 _ . - ? */
 bool queue_name_is_valid(const char *name);
 

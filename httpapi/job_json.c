@@ -99,6 +99,10 @@ int job_face_of_job(struct job_face *ret, struct attempt *last, struct queue *qu
 {
 	*last = (struct attempt){0};
 	face_of_row(ret, config, job);
+	/* What keeps a queued job is nothing of its own, so no row of it says so. */
+	if (queue && job->state == JOB_QUEUED && !job->reason &&
+	    queue_queued_reason(queue, job, &ret->reason, err) < 0)
+		return -1;
 	if (job->attempt == 0)
 		return 0;
 	int found = queue_attempt_get(queue, job->row, job->attempt, last, err);

@@ -45,11 +45,46 @@ static int run_hold(struct queue *queue, struct write *write)
 			  &write->err);
 }
 
+static int run_pause(struct queue *queue, struct write *write)
+{
+	return queue_lane_pause(queue, write->viewer.principal, write->lane, write->text,
+				write->until, &write->err);
+}
+
+static int run_resume(struct queue *queue, struct write *write)
+{
+	return queue_lane_resume(queue, write->viewer.principal, write->lane,
+				 &write->err);
+}
+
+static int run_limit(struct queue *queue, struct write *write)
+{
+	return queue_lane_limit(queue, write->viewer.principal, write->lane,
+				write->max_running, &write->err);
+}
+
+static int run_drain(struct queue *queue, struct write *write)
+{
+	return queue_drain(queue, write->viewer.principal, write->text, &write->err);
+}
+
+static int run_undrain(struct queue *queue, struct write *write)
+{
+	return queue_undrain(queue, write->viewer.principal, &write->err);
+}
+
+/* clang-format off */
 static int (*const RUN[])(struct queue *, struct write *) = {
 	[WRITE_SUBMIT] = run_submit,
 	[WRITE_CANCEL] = run_cancel,
 	[WRITE_HOLD] = run_hold,
+	[WRITE_PAUSE] = run_pause,
+	[WRITE_RESUME] = run_resume,
+	[WRITE_LIMIT] = run_limit,
+	[WRITE_DRAIN] = run_drain,
+	[WRITE_UNDRAIN] = run_undrain,
 };
+/* clang-format on */
 
 /* An error after which the transaction may go on: this write changed nothing. */
 static bool is_refusal(enum err_code code)

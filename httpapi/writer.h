@@ -15,7 +15,17 @@ struct MHD_Connection;
 struct server;
 struct writer;
 
-enum write_kind { WRITE_SUBMIT, WRITE_CANCEL, WRITE_HOLD, WRITE_PROBE };
+enum write_kind {
+	WRITE_SUBMIT,
+	WRITE_CANCEL,
+	WRITE_HOLD,
+	WRITE_PAUSE,
+	WRITE_RESUME,
+	WRITE_LIMIT,
+	WRITE_DRAIN,
+	WRITE_UNDRAIN,
+	WRITE_PROBE,
+};
 
 /* One write of one request; lives in the request's work until it is woken. */
 struct write {
@@ -25,13 +35,19 @@ struct write {
 	/* WRITE_SUBMIT */
 	const struct submission *submission;
 	struct submitted submitted;
-	/* WRITE_CANCEL, WRITE_HOLD */
+	/* all but WRITE_SUBMIT and WRITE_PROBE: who asks */
 	struct viewer viewer;
+	/* WRITE_CANCEL, WRITE_HOLD */
 	const char *job_id;
 	/* WRITE_HOLD */
 	bool is_hold; /* else release */
-	/* WRITE_CANCEL */
+	/* WRITE_PAUSE, WRITE_RESUME, WRITE_LIMIT: the queue */
+	const char *lane;
+	int64_t until;	     /* WRITE_PAUSE; 0: no end */
+	int64_t max_running; /* WRITE_LIMIT, as queue_lane_limit takes it */
+	/* WRITE_CANCEL, WRITE_PAUSE, WRITE_DRAIN: the words of who asks, or NULL */
 	const char *text;
+	/* WRITE_CANCEL */
 	bool force;
 	enum cancel_result cancelled;
 	/* how it ended: 0, or -1 with err; never 0 before the commit */
