@@ -38,6 +38,18 @@ struct turns;
 struct turns *turns_new(void);
 void turns_free(struct turns *turns);
 
+/* For a worker that claims ahead of free slots. How many of a queue's running jobs are
+ * too many now, claimed ones that were not started included: all (INT64_MAX) while it is
+ * paused or the service is draining, else as many as its limit was lowered below. */
+int queue_claims_over(struct queue *queue, const char *name, int64_t *ret,
+		      struct err *err);
+
+/* Is a queued job to be claimed before others of this priority are started: one of a
+ * higher priority, or, unless `owners` is NULL, one of this priority whose owner is not
+ * among them? 1, 0, -1. */
+int queue_claim_rather(struct queue *queue, int priority, const char *const *owners,
+		       size_t count, struct err *err);
+
 /* --- queues --- */
 
 /* Makes the rows say what the configuration says: those named are there with their
