@@ -99,10 +99,6 @@ int job_face_of_job(struct job_face *ret, struct attempt *last, struct queue *qu
 {
 	*last = (struct attempt){0};
 	face_of_row(ret, config, job);
-	/* What keeps a queued job is nothing of its own, so no row of it says so. */
-	if (queue && job->state == JOB_QUEUED && !job->reason &&
-	    queue_queued_reason(queue, job, &ret->reason, err) < 0)
-		return -1;
 	if (job->attempt == 0)
 		return 0;
 	int found = queue_attempt_get(queue, job->row, job->attempt, last, err);
@@ -111,6 +107,14 @@ int job_face_of_job(struct job_face *ret, struct attempt *last, struct queue *qu
 	attempt_look(last, queue, config, job);
 	ret->last = last;
 	return 0;
+}
+
+int job_face_hindrance(struct job_face *face, struct queue *queue, const struct job *job,
+		       struct err *err)
+{
+	if (job->state != JOB_QUEUED || job->reason)
+		return 0;
+	return queue_queued_reason(queue, job, &face->reason, err) < 0 ? -1 : 0;
 }
 
 /* --- writing --- */

@@ -95,6 +95,7 @@ static void put_page(struct buf *body, struct queue *queue, const struct config 
 		struct attempt last;
 		struct err err = ERR_INIT;
 		job_face_of_job(&face, &last, queue, config, &list->item[i], &err);
+		job_face_hindrance(&face, queue, &list->item[i], &err);
 		job_put(&json, NULL, &face);
 		attempt_release(&last);
 	}

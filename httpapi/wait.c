@@ -48,6 +48,10 @@ static enum MHD_Result answer_job(struct request *request, const struct wait *wa
 	struct attempt last;
 	if (job_face_of_job(&face, &last, queue, request->server->config, job, &err) < 0)
 		return answer_error(request, &err);
+	if (job_face_hindrance(&face, queue, job, &err) < 0) {
+		attempt_release(&last);
+		return answer_error(request, &err);
+	}
 	struct buf body = BUF_INIT(JOB_JSON_MAX);
 	struct json_writer json;
 	json_writer_init(&json, &body);

@@ -151,6 +151,17 @@ def test_the_queue_default_has_settings_too(new_reeve):
     assert lane(one, "default")["max_running"] == 3
 
 
+def test_a_repeated_submission_gets_the_first_answer_whatever_has_been_paused_since(new_reeve):
+    one = intake(new_reeve)
+    def submit():
+        return one.request("POST", "/v1/jobs", {"command": "true", "queue": "nightly"}, headers={"Idempotency-Key": "k"})
+    first = submit()
+    change(one, "/v1/queues/nightly/pause")
+    again = submit()
+    assert (again.status, again.headers["Idempotency-Replayed"], again.body) == (201, "true", first.body)
+    assert one.job(first.json())["reason"] == "queue_paused"
+
+
 # --- limits -----------------------------------------------------------------------------------
 
 
