@@ -9,8 +9,4 @@
 void body_put_pairs(struct json_writer *json, const char *key, const struct args *args,
 		    const char *option);
 
-/* A time as the service wants it; nothing for NULL. ERR_INVALID: "+" and no duration. */
-int body_put_moment(struct json_writer *json, const char *key, const char *option,
-		    const char *text, struct err *err);
-
 #endif

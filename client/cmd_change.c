@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "client/body.h"
+#include "client/moment.h"
 #include "client/output.h"
 
 #define BODY_BYTES_MAX (4u << 20)
@@ -74,7 +75,7 @@ static int put_labels(struct json_writer *json, const struct args *args, struct 
 static int put_run_at(struct json_writer *json, const char *text, struct err *err)
 {
 	if (!text_equal(text, "now"))
-		return body_put_moment(json, "run_at", "at", text, err);
+		return moment_put(json, "run_at", "at", text, err);
 	json_put_null(json, "run_at");
 	return 0;
 }

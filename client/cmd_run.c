@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "client/body.h"
+#include "client/moment.h"
 #include "client/output.h"
 #include "client/run_depends.h"
 #include "client/sending.h"
@@ -115,9 +116,9 @@ static void put_retry(struct json_writer *json, const struct args *args)
 /* When it may start, until when, and how often. */
 static int put_waiting(struct json_writer *json, const struct args *args, struct err *err)
 {
-	if (body_put_moment(json, "run_at", "at", args_text(args, "at"), err) < 0 ||
-	    body_put_moment(json, "expires_at", "expires", args_text(args, "expires"),
-			    err) < 0)
+	if (moment_put(json, "run_at", "at", args_text(args, "at"), err) < 0 ||
+	    moment_put(json, "expires_at", "expires", args_text(args, "expires"), err) <
+		    0)
 		return -1;
 	if (args_has(args, "deadline"))
 		json_put_double(json, "deadline_s",
@@ -169,6 +170,8 @@ static int write_body(struct cli *cli, struct buf *body, struct err *err)
 	put_what(&json, args);
 	if (args_has(args, "name"))
 		json_put_text(&json, "name", args_text(args, "name"));
+	if (args_has(args, "queue"))
+		json_put_text(&json, "queue", args_text(args, "queue"));
 	if (args_has(args, "priority"))
 		json_put_int(&json, "priority", args_number(args, "priority", 0));
 	if (args_has(args, "timeout"))

@@ -60,6 +60,7 @@ static const struct option_row RUN_ROWS[] = {
 	{"cwd", 'C', NULL, "DIR", "the job's working directory", .kind = OPTION_TEXT},
 	{"timeout", 't', NULL, "TIME", "stop the job after this long", .kind = OPTION_DURATION},
 	{"timeout-s", 0, "timeout", "SECONDS", "the same", .kind = OPTION_DURATION},
+	{"queue", 0, NULL, "NAME", "the queue that it goes to (default)", .kind = OPTION_TEXT},
 	{"priority", 0, NULL, "N", "-100 to 100; higher starts first", INT_OPTION(-100, 100)},
 	{"at", 0, NULL, "TIME",
 	 "start it not before: 2026-11-21T06:00:00Z, or +10m from now", .kind = OPTION_TEXT},
@@ -143,6 +144,19 @@ static const struct option_row CHANGE_ROWS[] = {
 	{"no-keep", 0, NULL, NULL, "prune it as any other", .kind = OPTION_FLAG},
 };
 
+static const struct option_row PAUSE_ROWS[] = {
+	{"reason", 0, NULL, "TEXT", "why; everybody who asks is told", .kind = OPTION_TEXT},
+	{"until", 0, NULL, "TIME",
+	 "resume by itself then: 2026-11-21T06:00:00Z, or +10m from now", .kind = OPTION_TEXT},
+};
+
+static const struct option_row DRAIN_ROWS[] = {
+	{"reason", 0, NULL, "TEXT", "why; everybody who asks is told", .kind = OPTION_TEXT},
+	{"wait", 'w', NULL, NULL, "until nothing runs any more", .kind = OPTION_FLAG},
+	{"timeout", 't', "wait-timeout", "TIME",
+	 "with --wait: stop waiting after this long, exit code 124", .kind = OPTION_DURATION},
+};
+
 static const struct option_row CHECK_ROWS[] = {
 	{"example", 0, NULL, NULL,
 	 "print a configuration with every setting and its default", .kind = OPTION_FLAG},
@@ -186,6 +200,7 @@ static const struct command COMMAND_ROWS[] = {
 		 "reeve run --follow --timeout 10m -- backup.sh\tshows its output meanwhile",
 		 "reeve run --stdin data.csv -- sort -u\tgives it a file as standard input",
 		 "reeve run --task createthumb -p id=58271\ta task of the service's configuration",
+		 "reeve run --queue thumbs -- convert a.png b.jpg\ta queue of the service's configuration",
 		 "reeve run --at 2026-11-21T06:00:00+01:00 -- report\tstarts it then",
 		 "reeve run --retries 3 --retry-delay 30s -- fetch\ttries again after 30s, 60s, 120s"),
 	 .notes = "COMMAND is the path of a program below one of the service's exec_roots, absolute or\n"
@@ -305,6 +320,55 @@ static const struct command COMMAND_ROWS[] = {
 		  "code but 0 gives 1.\n",
 	 .options = ROWS(WAIT_ROWS), .words_min = 1, .words_max = -1, .takes_ids = true,
 	 .run = cmd_wait},
+	{.name = "explain", .synopsis = "ID", .summary = "Why a job does not run yet",
+	 .examples = EXAMPLES("reeve explain last\tevery reason, what is ahead, when it could start",
+			      "reeve explain -o json 0193f2c4\tthe same for programs"),
+	 .notes = ID_NOTE
+		  "\n"
+		  "All reasons are named, not only the first: what would still hold it back if the others\n"
+		  "went away. Elsewhere than on a terminal each line is a word and its values, parted by\n"
+		  "tabs: summary, reason (code, sentence, until), ahead, earliest_at.\n",
+	 .options = NO_OPTIONS, .words_min = 1, .words_max = 1, .takes_ids = true,
+	 .run = cmd_explain},
+	{.name = "queues", .synopsis = "[NAME]", .summary = "The queues, and what waits in them",
+	 .examples = EXAMPLES("reeve queues", "reeve queues thumbs\tall about one"),
+	 .notes = "A queue is a named lane with a limit of running jobs: docs/queues.md. Whether the\n"
+		  "service is draining is said on standard error.\n",
+	 .options = NO_OPTIONS, .words_max = 1, .run = cmd_queues},
+	{.name = "queue pause", .synopsis = "[options] NAME",
+	 .summary = "Start nothing of a queue for a while",
+	 .examples = EXAMPLES("reeve queue pause thumbs --reason 'the disk is full'",
+			      "reeve queue pause thumbs --until +2h\tresumes by itself"),
+	 .notes = "What runs goes on, and submissions are accepted. Needs the role admin.\n",
+	 .options = ROWS(PAUSE_ROWS), .words_min = 1, .words_max = 1, .run = cmd_queue_pause},
+	{.name = "queue resume", .synopsis = "NAME", .summary = "Start jobs of a queue again",
+	 .examples = EXAMPLES("reeve queue resume thumbs"),
+	 .notes = "Needs the role admin.\n",
+	 .options = NO_OPTIONS, .words_min = 1, .words_max = 1, .run = cmd_queue_resume},
+	{.name = "queue limit", .synopsis = "NAME N|none|configured",
+	 .summary = "How many jobs of a queue may run at once",
+	 .examples = EXAMPLES("reeve queue limit thumbs 4",
+			      "reeve queue limit thumbs none\tonly the worker's slots limit it",
+			      "reeve queue limit thumbs configured\tas the configuration says again"),
+	 .notes = "The limit holds until it is changed, also after restarts. A lower one stops nothing\n"
+		  "that runs. Needs the role admin.\n",
+	 .options = NO_OPTIONS, .words_min = 2, .words_max = 2, .run = cmd_queue_limit},
+	{.name = "drain", .synopsis = "[options]",
+	 .summary = "Start nothing any more; what runs goes on",
+	 .examples = EXAMPLES("reeve drain --wait --reason 'kernel upgrade'\treturns when nothing runs",
+			      "reeve drain --wait --timeout 10m || echo still busy"),
+	 .notes = "Jobs are still accepted and wait. It holds until `reeve undrain`, also after restarts.\n"
+		  "Ctrl-C while waiting ends the waiting, not the draining. Needs the role admin.\n",
+	 .options = ROWS(DRAIN_ROWS), .run = cmd_drain},
+	{.name = "undrain", .synopsis = "", .summary = "Start jobs again",
+	 .examples = EXAMPLES("reeve undrain"), .notes = "Needs the role admin.\n",
+	 .options = NO_OPTIONS, .run = cmd_undrain},
+	{.name = "top", .synopsis = "", .summary = "Queues, running jobs and throughput, live",
+	 .examples = EXAMPLES("reeve top\tq or Ctrl-C ends it", "reeve top | grep ^queue\tonce, for programs"),
+	 .notes = "On a terminal it is drawn anew each second. Elsewhere, and with -o, it is printed once: a\n"
+		  "line for each queue (name, waiting, queued, running, limit, paused by) and for each running\n"
+		  "job (id, queue, owner, started, pid, name, command), parted by tabs.\n",
+	 .options = NO_OPTIONS, .run = cmd_top},
 	{.name = "tasks", .synopsis = "[NAME]", .summary = "The tasks that can be run",
 	 .examples = EXAMPLES("reeve tasks\twhat there is",
 			      "reeve tasks createthumb\tits parameters and their rules",

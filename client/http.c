@@ -329,13 +329,19 @@ bool http_may_return(const struct cli *cli, const struct exchange *exchange)
 	return exchange->was_sent || cli->is_reached;
 }
 
-int http_pause(struct cli *cli, int64_t pause_us, struct err *err)
+int http_pause_or_input(struct cli *cli, int64_t pause_us, int fd, struct err *err)
 {
-	struct pollfd fd = {.fd = cli->http->interrupt_fd, .events = POLLIN};
-	(void)poll(&fd, 1, (int)(pause_us / US_PER_MS));
+	struct pollfd fds[] = {{.fd = cli->http->interrupt_fd, .events = POLLIN},
+			       {.fd = fd, .events = POLLIN}};
+	const int ready = poll(fds, ARRAY_SIZE(fds), (int)(pause_us / US_PER_MS));
 	if (take_interrupt(cli))
 		return err_set(err, ERR_INTERNAL, "interrupted");
-	return 0;
+	return ready > 0 && fds[1].revents != 0 ? 1 : 0;
+}
+
+int http_pause(struct cli *cli, int64_t pause_us, struct err *err)
+{
+	return http_pause_or_input(cli, pause_us, -1, err) < 0 ? -1 : 0;
 }
 
 /* --- the handle --- */

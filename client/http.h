@@ -62,4 +62,7 @@ bool http_may_return(const struct cli *cli, const struct exchange *exchange);
 /* Waits before a repetition, for at most `pause_us`. -1 on Ctrl-C. */
 int http_pause(struct cli *cli, int64_t pause_us, struct err *err);
 
+/* The same, ending also when `fd` has something to read (or will never again): then 1. */
+int http_pause_or_input(struct cli *cli, int64_t pause_us, int fd, struct err *err);
+
 #endif

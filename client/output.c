@@ -165,14 +165,19 @@ static size_t window_columns(void)
 	return window.ws_col;
 }
 
-static int print_table(struct listing *listing, struct err *err)
+static void put_table(struct listing *listing, struct buf *out)
 {
 	const struct cli *cli = listing->cli;
-	AUTO_BUF struct buf out = BUF_INIT(TABLE_BYTES_MAX);
 	listing->table.has_colour = cli->out_has_colour;
 	if (cli->out_is_terminal && cli->format != FORMAT_WIDE)
 		listing->table.window_columns = window_columns();
-	table_put(&listing->table, &out);
+	table_put(&listing->table, out);
+}
+
+static int print_table(struct listing *listing, struct err *err)
+{
+	AUTO_BUF struct buf out = BUF_INIT(TABLE_BYTES_MAX);
+	put_table(listing, &out);
 	if (out.is_full)
 		return err_set(err, ERR_TOO_LARGE,
 			       "the table is too large; -o jsonl is not");
@@ -185,6 +190,13 @@ void listing_drop(struct listing *listing)
 		free(listing->table.cell[i]);
 	free(listing->table.cell);
 	free(listing);
+}
+
+void listing_put(struct listing *listing, struct buf *out)
+{
+	if (listing->table.cells > 0)
+		put_table(listing, out);
+	listing_drop(listing);
 }
 
 /* A table without rows prints nothing, not even titles: `reeve ls` of nothing is silent.

@@ -54,6 +54,9 @@ int listing_add(struct listing *listing, const cJSON *item, struct err *err);
 int listing_end(struct listing *listing, struct err *err); /* frees it in any case */
 void listing_drop(struct listing *listing); /* frees it; what is out is out */
 
+/* Instead of listing_end, when the format is a table: appends it to `out`. Frees it. */
+void listing_put(struct listing *listing, struct buf *out);
+
 /* One item: a line for each column, or JSON. */
 int record_print(struct cli *cli, const struct columns *columns, const cJSON *item,
 		 struct err *err);

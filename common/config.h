@@ -15,6 +15,7 @@
 #include <stdio.h>
 
 #include "common/beneath.h"
+#include "common/config_queues.h"
 #include "common/err.h"
 #include "common/log.h"
 
@@ -60,6 +61,7 @@ struct config {
 	char *working_directory;	/* default one of jobs */
 	struct json_source tasks;	/* read by tasks/ */
 	char *tasks_dir;    /* beside the file after config_load; NULL: none */
+	struct queue_settings queues; /* `default` only if it is named */
 	int64_t slots;	    /* jobs at once; config_load turns 0 into processors */
 	int64_t timeout_us; /* default timeout_s of a job; 0 = none */
 	int64_t kill_grace_us;

@@ -91,6 +91,8 @@ const struct setting SETTINGS[] = {
 	 .help = "Named commands with checked parameters: see docs/tasks.md."},
 	{.name = "tasks_dir", .kind = &KIND_TEXT, FIELD(tasks_dir), .fallback = "\"tasks.d\"",
 	 .help = "Each *.json in it is a task too; relative to the directory of this file."},
+	{.name = "queues", .kind = &KIND_QUEUES, FIELD(queues), .fallback = "{}",
+	 .help = "Queues, each with the most of its jobs that run at once, and their timeout."},
 	{.name = "slots", .kind = &KIND_INTEGER, FIELD(slots), .fallback = "0", .max = 10000,
 	 .help = "Jobs that run at the same time; 0 is as many as there are processors."},
 	{.name = "timeout_s", .kind = &KIND_DURATION, FIELD(timeout_us), .fallback = "0",

@@ -21,6 +21,15 @@ enum MHD_Result handle_job_hold(struct request *request);     /* hold.c */
 enum MHD_Result handle_job_release(struct request *request);  /* hold.c */
 enum MHD_Result handle_job_rerun(struct request *request);    /* rerun.c */
 enum MHD_Result handle_job_graph(struct request *request);    /* graph.c */
+enum MHD_Result handle_job_explain(struct request *request);  /* explain.c */
+enum MHD_Result handle_queue_list(struct request *request);   /* queues.c */
+enum MHD_Result handle_queue_get(struct request *request);    /* queues.c */
+enum MHD_Result handle_queue_pause(struct request *request);  /* queues.c */
+enum MHD_Result handle_queue_resume(struct request *request); /* queues.c */
+enum MHD_Result handle_queue_change(struct request *request); /* queues.c */
+enum MHD_Result handle_drain_get(struct request *request);    /* drain.c */
+enum MHD_Result handle_drain(struct request *request);	      /* drain.c */
+enum MHD_Result handle_undrain(struct request *request);      /* drain.c */
 enum MHD_Result handle_task_list(struct request *request);    /* tasks.c */
 enum MHD_Result handle_task_get(struct request *request);     /* tasks.c */
 enum MHD_Result handle_stats(struct request *request);	      /* stats.c */

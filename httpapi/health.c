@@ -77,6 +77,27 @@ static enum verdict check_worker(struct request *request, const char **ret_outpu
 	return *ret_output ? FAIL : PASS;
 }
 
+/* Not a fault, but what somebody who sees nothing start wants to know first. */
+static void put_draining(struct request *request, struct json_writer *json)
+{
+	struct readers *readers = request->server->readers;
+	struct queue *queue = NULL;
+	struct err err = ERR_INIT;
+	struct drain drain = {0};
+	AUTO_BUF struct buf words = BUF_INIT(4096);
+	if (readers_take(readers, &queue, &err) < 0)
+		return; /* check_worker says so */
+	if (queue_drain_get(queue, &drain, &err) > 0) {
+		char since[CLOCK_TEXT_BYTES];
+		clock_format(drain.since, since);
+		buf_printf(&words, "draining since %s by %s%s%s", since, drain.by,
+			   drain.reason ? ": " : "", drain.reason ? drain.reason : "");
+		drain_release(&drain);
+	}
+	readers_give(readers, queue);
+	put_check(json, "worker:draining", PASS, words.length ? buf_text(&words) : NULL);
+}
+
 int64_t state_dir_free_bytes(const struct config *config)
 {
 	struct statvfs fs;
@@ -121,6 +142,7 @@ static enum MHD_Result answer_ready(struct request *request)
 	put_check(&json, "database:writable", database,
 		  database == FAIL ? "the database cannot be written" : NULL);
 	put_check(&json, "worker:heartbeat", worker, worker_output);
+	put_draining(request, &json);
 	put_check(&json, "disk:free", disk, disk_output);
 	json_close(&json, '}');
 	json_close(&json, '}');

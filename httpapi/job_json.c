@@ -138,6 +138,14 @@ int job_face_of_job(struct job_face *ret, struct job_parts *parts, struct queue 
 	return 0;
 }
 
+int job_face_hindrance(struct job_face *face, struct queue *queue, const struct job *job,
+		       struct err *err)
+{
+	if (job->state != JOB_QUEUED || job->reason)
+		return 0;
+	return queue_queued_reason(queue, job, &face->reason, err) < 0 ? -1 : 0;
+}
+
 /* --- writing --- */
 
 static void put_optional_int(struct json_writer *json, const char *key, bool has,

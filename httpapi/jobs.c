@@ -97,6 +97,7 @@ static void put_page(struct buf *body, struct queue *queue, const struct viewer 
 		struct err err = ERR_INIT;
 		job_face_of_job(&face, &parts, queue, viewer, config, &list->item[i],
 				&err);
+		job_face_hindrance(&face, queue, &list->item[i], &err);
 		job_put(&json, NULL, &face);
 		job_parts_release(&parts);
 	}

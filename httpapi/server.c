@@ -55,6 +55,18 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
 	*context = NULL;
 }
 
+/* MHD_quiesce_daemon would do this, but in 0.9.75 it races with the threads of its pool:
+ * both take the listening socket out of the epoll set, and whoever comes second aborts
+ * the program. */
+static enum MHD_Result on_accept(void *cls, const struct sockaddr *address,
+				 socklen_t bytes)
+{
+	const struct front *front = cls;
+	(void)address;
+	(void)bytes;
+	return atomic_load(&front->is_shut) ? MHD_NO : MHD_YES;
+}
+
 static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
 			  enum MHD_ConnectionNotificationCode code)
 {
@@ -117,10 +129,11 @@ static int start_front(struct front *front, struct err *err)
 		 NULL},
 		{MHD_OPTION_END, 0, NULL},
 	};
-	front->daemon = MHD_start_daemon(
-		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
-			MHD_USE_ERROR_LOG,
-		0, NULL, NULL, on_turn, front, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+	front->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD |
+						 MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
+						 MHD_USE_ERROR_LOG,
+					 0, on_accept, front, on_turn, front,
+					 MHD_OPTION_ARRAY, options, MHD_OPTION_END);
 	if (!front->daemon)
 		return err_set(err, ERR_UNAVAILABLE, "%s: the HTTP server did not start",
 			       front->address);
@@ -193,13 +206,18 @@ int server_open(struct server *server, const struct config *config, struct err *
 
 static void stop_accepting(struct server *server)
 {
-	for (size_t i = 0; i < server->front_count; i++) {
-		struct front *front = &server->fronts[i];
-		/* The listening socket stays open until front_release: a connection that
-		 * the kernel had already taken is refused then, not left hanging. */
-		if (front->daemon)
-			MHD_quiesce_daemon(front->daemon);
-	}
+	for (size_t i = 0; i < server->front_count; i++)
+		atomic_store(&server->fronts[i].is_shut, true);
+}
+
+/* The library closes the listening socket, which it was lent. */
+static void stop_front(struct front *front)
+{
+	if (!front->daemon)
+		return;
+	MHD_stop_daemon(front->daemon);
+	front->daemon = NULL;
+	front->fd = -1;
 }
 
 /* Rings the waiting again and again, since one may have been about to park when it was
@@ -231,8 +249,7 @@ void server_close(struct server *server)
 	if (server->watcher)
 		finish_requests(server);
 	for (size_t i = 0; i < server->front_count; i++)
-		if (server->fronts[i].daemon)
-			MHD_stop_daemon(server->fronts[i].daemon);
+		stop_front(&server->fronts[i]);
 	writer_close(server->writer);
 	watcher_close(server->watcher);
 	readers_close(server->readers);

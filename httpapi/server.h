@@ -24,6 +24,7 @@ struct front {
 	struct server *server;
 	const struct listener *listener;
 	int fd;			      /* -1 once it no longer listens */
+	_Atomic bool is_shut;	      /* new connections are refused */
 	int port;		      /* 0 for a Unix socket */
 	char *address;		      /* as logged: "127.0.0.1:8080", "unix:/..." */
 	char *socket_path;	      /* to be removed at the end; NULL for TCP */

@@ -6,6 +6,7 @@
 
 #include <unistd.h>
 
+#include "httpapi/lane_names.h"
 #include "httpapi/members.h"
 
 #define NAME_BYTES_MAX 256
@@ -48,9 +49,12 @@ void member_name(struct reading *reading, const char *pointer, const cJSON *valu
 static void read_queue(struct reading *reading, const char *pointer, const cJSON *value)
 {
 	const char *text = member_text(reading, pointer, value, NAME_BYTES_MAX);
-	if (text && strcmp(text, "default") != 0)
-		problems_add(reading->problems, pointer,
-			     "there is no such queue; this version has only \"default\"");
+	if (text && !lane_is_known(reading->config, text)) {
+		AUTO_BUF struct buf words = BUF_INIT(LANE_WORDS_MAX);
+		lane_complain(reading->config, text, &words);
+		problems_add(reading->problems, pointer, "%s", buf_text(&words));
+	}
+	reading->intake->submission.queue = text;
 }
 
 void member_priority(struct reading *reading, const char *pointer, const cJSON *value)
@@ -295,6 +299,9 @@ static const struct member SUBMISSION[] = {
  * accepted, and its description says so. */
 static void fill_defaults(struct submission *submission, const struct config *config)
 {
+	if (submission->timeout_us == 0)
+		submission->timeout_us = lane_timeout_us(
+			config, submission->queue ? submission->queue : "default");
 	if (submission->timeout_us == 0)
 		submission->timeout_us = config->timeout_us;
 	if (submission->kill_grace_us < 0)

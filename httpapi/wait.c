@@ -52,6 +52,10 @@ static enum MHD_Result answer_job(struct request *request, const struct wait *wa
 		job_parts_release(&parts);
 		return answer_error(request, &err);
 	}
+	if (job_face_hindrance(&face, queue, job, &err) < 0) {
+		job_parts_release(&parts);
+		return answer_error(request, &err);
+	}
 	struct buf body = BUF_INIT(JOB_JSON_MAX);
 	struct json_writer json;
 	json_writer_init(&json, &body);

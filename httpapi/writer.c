@@ -85,12 +85,50 @@ static int run_signal(struct queue *queue, struct write *write)
 			    &write->err);
 }
 
+static int run_pause(struct queue *queue, struct write *write)
+{
+	return queue_lane_pause(queue, write->viewer.principal, write->lane, write->text,
+				write->until, &write->err);
+}
+
+static int run_resume(struct queue *queue, struct write *write)
+{
+	return queue_lane_resume(queue, write->viewer.principal, write->lane,
+				 &write->err);
+}
+
+static int run_limit(struct queue *queue, struct write *write)
+{
+	return queue_lane_limit(queue, write->viewer.principal, write->lane,
+				write->max_running, &write->err);
+}
+
+static int run_drain(struct queue *queue, struct write *write)
+{
+	return queue_drain(queue, write->viewer.principal, write->text, &write->err);
+}
+
+static int run_undrain(struct queue *queue, struct write *write)
+{
+	return queue_undrain(queue, write->viewer.principal, &write->err);
+}
+
+/* clang-format off */
 static int (*const RUN[])(struct queue *, struct write *) = {
-	[WRITE_SUBMIT] = run_submit, [WRITE_BATCH] = run_submit_batch,
-	[WRITE_RERUN] = run_rerun,   [WRITE_CANCEL] = run_cancel,
-	[WRITE_HOLD] = run_hold,     [WRITE_CHANGE] = run_change,
+	[WRITE_SUBMIT] = run_submit,
+	[WRITE_BATCH] = run_submit_batch,
+	[WRITE_RERUN] = run_rerun,
+	[WRITE_CANCEL] = run_cancel,
+	[WRITE_HOLD] = run_hold,
+	[WRITE_CHANGE] = run_change,
 	[WRITE_SIGNAL] = run_signal,
+	[WRITE_PAUSE] = run_pause,
+	[WRITE_RESUME] = run_resume,
+	[WRITE_LIMIT] = run_limit,
+	[WRITE_DRAIN] = run_drain,
+	[WRITE_UNDRAIN] = run_undrain,
 };
+/* clang-format on */
 
 /* An error after which the transaction may go on: this write changed nothing. */
 static bool is_refusal(enum err_code code)
@@ -278,11 +316,22 @@ static void *writer_main(void *cls)
 	return NULL;
 }
 
+/* Where it cannot be written now the rows stay as they are: the worker's start does the
+ * same, and requests can be answered meanwhile. */
+static void configure_queues(struct queue *queue, const struct config *config)
+{
+	struct err err = ERR_INIT;
+	if (queue_lanes_configure(queue, &config->queues, &err) < 0)
+		log_event(LOG_WARN, "queues_unconfigured", LOG_TEXT("error", err.text),
+			  LOG_END);
+}
+
 int writer_open(struct writer **ret, struct server *server, struct err *err)
 {
 	struct queue *queue;
 	if (queue_open(&queue, server->config->state_dir, QUEUE_WRITE, err) < 0)
 		return -1;
+	configure_queues(queue, server->config);
 	struct writer *writer = mem_alloc(sizeof(*writer));
 	writer->server = server;
 	writer->queue = queue;

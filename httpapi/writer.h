@@ -23,7 +23,12 @@ enum write_kind {
 	WRITE_HOLD,
 	WRITE_CHANGE,
 	WRITE_SIGNAL,
-	WRITE_PROBE
+	WRITE_PAUSE,
+	WRITE_RESUME,
+	WRITE_LIMIT,
+	WRITE_DRAIN,
+	WRITE_UNDRAIN,
+	WRITE_PROBE,
 };
 
 /* One write of one request; lives in the request's work until it is woken. */
@@ -42,7 +47,7 @@ struct write {
 	struct batch_submitted batch_submitted;
 	/* all but WRITE_BATCH */
 	struct viewer viewer;
-	/* all but WRITE_SUBMIT and WRITE_BATCH */
+	/* of those about one job */
 	const char *job_id;
 	/* WRITE_RERUN */
 	size_t rerun_max;
@@ -56,8 +61,13 @@ struct write {
 	/* WRITE_CHANGE */
 	const struct job_change *change;
 	int64_t version; /* of the job, as it was before */
-	/* WRITE_CANCEL */
+	/* WRITE_PAUSE, WRITE_RESUME, WRITE_LIMIT: the queue */
+	const char *lane;
+	int64_t until;	     /* WRITE_PAUSE; 0: no end */
+	int64_t max_running; /* WRITE_LIMIT, as queue_lane_limit takes it */
+	/* WRITE_CANCEL, WRITE_PAUSE, WRITE_DRAIN: the words of who asks, or NULL */
 	const char *text;
+	/* WRITE_CANCEL */
 	bool force;
 	enum cancel_result cancelled;
 	/* how it ended: 0, or -1 with err; never 0 before the commit */

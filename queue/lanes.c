@@ -34,10 +34,10 @@ static void lane_data(struct json_writer *json, struct buf *out, const char *nam
 
 /* --- the configuration --- */
 
-static bool is_named(const struct lane_setting *settings, size_t count, const char *name)
+static bool is_named(const struct queue_settings *settings, const char *name)
 {
-	for (size_t i = 0; i < count; i++)
-		if (text_equal(settings[i].name, name))
+	for (size_t i = 0; i < settings->count; i++)
+		if (text_equal(settings->item[i].name, name))
 			return true;
 	return false;
 }
@@ -69,13 +69,13 @@ static int configured_next(struct queue *queue, char **name, struct err *err)
 }
 
 /* What the configuration does not name any more. */
-static int unconfigure_others(struct queue *queue, const struct lane_setting *settings,
-			      size_t count, struct err *err)
+static int unconfigure_others(struct queue *queue, const struct queue_settings *settings,
+			      struct err *err)
 {
 	AUTO_FREE char *name = mem_strdup("");
 	int found;
 	while ((found = configured_next(queue, &name, err)) == 1) {
-		if (text_equal(name, DEFAULT_LANE) || is_named(settings, count, name))
+		if (text_equal(name, DEFAULT_LANE) || is_named(settings, name))
 			continue;
 		if (db_run(queue, STATEMENT_LANE_UNCONFIGURE,
 			   BINDS(as_text(name), as_int(clock_now_us())), err) < 0)
@@ -84,20 +84,29 @@ static int unconfigure_others(struct queue *queue, const struct lane_setting *se
 	return found;
 }
 
-int queue_lanes_configure(struct queue *queue, const struct lane_setting *settings,
-			  size_t count, struct err *err)
+static int configure(struct queue *queue, const struct queue_settings *settings,
+		     struct err *err)
 {
-	if (db_expect_writing(queue, err) != 0)
-		return -1;
-	if (!is_named(settings, count, DEFAULT_LANE) &&
+	if (!is_named(settings, DEFAULT_LANE) &&
 	    configure_one(queue, DEFAULT_LANE, -1, err) < 0)
-		return db_fail_late(err);
-	for (size_t i = 0; i < count; i++)
-		if (configure_one(queue, settings[i].name, settings[i].max_running, err) <
-		    0)
-			return db_fail_late(err);
-	return unconfigure_others(queue, settings, count, err) < 0 ? db_fail_late(err)
-								   : 0;
+		return -1;
+	for (size_t i = 0; i < settings->count; i++)
+		if (configure_one(queue, settings->item[i].name,
+				  settings->item[i].max_running, err) < 0)
+			return -1;
+	return unconfigure_others(queue, settings, err);
+}
+
+int queue_lanes_configure(struct queue *queue, const struct queue_settings *settings,
+			  struct err *err)
+{
+	if (queue_begin(queue, err) != 0)
+		return -1;
+	if (configure(queue, settings, err) < 0) {
+		queue_rollback(queue);
+		return -1;
+	}
+	return queue_commit(queue, err);
 }
 
 /* --- asking --- */

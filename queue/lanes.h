@@ -38,20 +38,26 @@ struct turns;
 struct turns *turns_new(void);
 void turns_free(struct turns *turns);
 
+/* For a worker that claims ahead of free slots. How many of a queue's running jobs are
+ * too many now, claimed ones that were not started included: all (INT64_MAX) while it is
+ * paused or the service is draining, else as many as its limit was lowered below. */
+int queue_claims_over(struct queue *queue, const char *name, int64_t *ret,
+		      struct err *err);
+
+/* Is a queued job to be claimed before others of this priority are started: one of a
+ * higher priority, or, unless `owners` is NULL, one of this priority whose owner is not
+ * among them? 1, 0, -1. */
+int queue_claim_rather(struct queue *queue, int priority, const char *const *owners,
+		       size_t count, struct err *err);
+
 /* --- queues --- */
 
-/* A queue as the configuration names it. */
-struct lane_setting {
-	const char *name;
-	int64_t max_running; /* -1: no limit of its own */
-};
-
-/* [write] Makes the rows say what the configuration says: those named are there with
- * their limits, `default` always is, others are not configured any more (they stay, with
- * their jobs). What was set by queue_lane_limit and pauses stay. Nothing is written when
- * nothing differs. */
-int queue_lanes_configure(struct queue *queue, const struct lane_setting *settings,
-			  size_t count, struct err *err);
+/* Makes the rows say what the configuration says: those named are there with their
+ * limits, `default` always is, others are not configured any more (they stay, with their
+ * jobs). What was set by queue_lane_limit and pauses stay. In a transaction of its own;
+ * nothing is written when nothing differs. */
+int queue_lanes_configure(struct queue *queue, const struct queue_settings *settings,
+			  struct err *err);
 
 struct lane {
 	char *name;

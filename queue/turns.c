@@ -190,9 +190,8 @@ static int front_look(struct queue *queue, struct turns *turns, struct front *fr
 
 /* --- one claim's worth --- */
 
-/* Its limit (-1: none), and whether it is paused; a queue without a row is neither. */
-static int gate_load(struct queue *queue, const char *name, int64_t *ret_limit,
-		     bool *ret_is_paused, struct err *err)
+int lane_gate(struct queue *queue, const char *name, int64_t *ret_limit,
+	      bool *ret_is_paused, struct err *err)
 {
 	sqlite3_stmt *stmt;
 	if (db_start(queue, STATEMENT_LANE_GATE, BINDS(as_text(name)), &stmt, err) != 0)
@@ -208,14 +207,14 @@ int lane_is_paused(struct queue *queue, const char *name, struct err *err)
 {
 	int64_t limit;
 	bool is_paused;
-	return gate_load(queue, name, &limit, &is_paused, err) != 0 ? -1 : is_paused;
+	return lane_gate(queue, name, &limit, &is_paused, err) != 0 ? -1 : is_paused;
 }
 
 int lane_room(struct queue *queue, const char *name, int64_t *ret, struct err *err)
 {
 	int64_t limit, running = 0;
 	bool is_paused;
-	if (gate_load(queue, name, &limit, &is_paused, err) != 0)
+	if (lane_gate(queue, name, &limit, &is_paused, err) != 0)
 		return -1;
 	if (!is_paused && limit > 0 &&
 	    db_ask(queue, STATEMENT_LANE_RUNNING, BINDS(as_text(name), as_int(limit)),

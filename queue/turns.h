@@ -29,6 +29,10 @@ int turns_next(struct queue *queue, struct turns *turns, int64_t *ret_row,
  * limit. */
 int lane_room(struct queue *queue, const char *name, int64_t *ret, struct err *err);
 
+/* Its limit (-1: none), and whether it is paused; a queue without a row is neither. */
+int lane_gate(struct queue *queue, const char *name, int64_t *ret_limit,
+	      bool *ret_is_paused, struct err *err);
+
 /* Is the queue paused? 1, 0, -1. */
 int lane_is_paused(struct queue *queue, const char *name, struct err *err);
 

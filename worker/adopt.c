@@ -77,7 +77,10 @@ static int register_worker(struct supervisor *supervisor, struct err *err)
 
 int adopt_all(struct supervisor *supervisor, struct err *err)
 {
-	if (register_worker(supervisor, err) != 0 || load_living(supervisor, err) != 0)
+	if (register_worker(supervisor, err) != 0 ||
+	    queue_lanes_configure(supervisor->queue, &supervisor->config->queues, err) !=
+		    0 ||
+	    load_living(supervisor, err) != 0)
 		return -1;
 	attempt_each(supervisor->state_fd, sweep_one, supervisor);
 	supervisor->wants_look = true;

@@ -5,8 +5,10 @@
  * the same round is simply tried again. Files go only afterwards. */
 #include "worker/supervise.h"
 
-/* How many short jobs are claimed ahead for each slot, so that a commit serves many. */
+/* How many short jobs are claimed ahead for each slot, so that a commit serves many; and
+ * at most. */
 #define AHEAD_PER_SLOT 8
+#define AHEAD_MAX 512
 #define HEARTBEAT_US (5 * US_PER_S)
 #define CHECKPOINT_EVERY_ROUNDS 64
 
@@ -121,23 +123,43 @@ static size_t count_notes(const struct supervisor *supervisor)
 	return count;
 }
 
+/* How much may be at hand that finds no slot yet. */
+static int ahead_max(const struct supervisor *supervisor)
+{
+	const int64_t most = AHEAD_PER_SLOT * supervisor->config->slots;
+
+	return most < AHEAD_MAX ? (int)most : AHEAD_MAX;
+}
+
+/* Room for whoever comes before all that is at hand, whatever that is. Each owner who has
+ * something there may be claimed for once more before it is the newcomer's turn. */
+static int urgent_room(const struct supervisor *supervisor)
+{
+	const int wanted = (int)supervisor->hand.owners + 1;
+	const int left = 2 * ahead_max(supervisor) - (int)supervisor->hand.count;
+
+	return wanted < left ? wanted : left;
+}
+
 /* Slots are ours to count: attempts that are adopted, or that nobody has reported yet,
- * take one as well. While jobs are short, as many again are claimed ahead. */
-static int claim_room(const struct supervisor *supervisor)
+ * take one as well. While jobs are short, more are claimed ahead. */
+static int claim_room(const struct supervisor *supervisor, bool is_urgent)
 {
 	const struct work_list *works = &supervisor->works;
 	const int slots = (int)supervisor->config->slots;
-	const int claimed = (int)works->claimed;
+	const int claimed = (int)supervisor->hand.count;
 	const int busy = (int)(works->count - works->closing) - claimed;
 	const int capacity = supervisor->ops->capacity(supervisor->executor);
 	const int now = slots - busy < capacity ? slots - busy : capacity;
-	const int ahead = supervisor->is_brisk ? AHEAD_PER_SLOT * slots : 0;
+	const int ahead = supervisor->is_brisk ? ahead_max(supervisor) : 0;
+	const int room = (now > 0 ? now : 0) + ahead - claimed;
+	const int urgent = is_urgent ? urgent_room(supervisor) : 0;
 
 	if (supervisor->is_ending || supervisor->is_waiting)
 		return 0;
 	if (supervisor->is_trying)
 		return now > claimed ? 1 : 0;
-	return (now > 0 ? now : 0) + ahead - claimed;
+	return room > urgent ? room : urgent;
 }
 
 /* --- the transaction --- */
@@ -145,6 +167,7 @@ static int claim_room(const struct supervisor *supervisor)
 struct round {
 	size_t changes; /* that others may wait for */
 	bool is_heartbeat;
+	bool is_urgent;	    /* somebody is to be claimed before more is started */
 	bool is_due;	    /* the wall clock asks for something */
 	bool is_unresolved; /* dependants of jobs that ended are left to be looked at */
 	bool is_more;	    /* and for more than one transaction holds */
@@ -179,7 +202,7 @@ static int write_due_and_claims(struct supervisor *supervisor, struct round *rou
 	round->changes += (size_t)moved;
 	round->is_more = moved == QUEUE_DUE_MAX;
 	if (moved > 0 || settled > 0)
-		round->room = claim_room(supervisor);
+		round->room = claim_room(supervisor, round->is_urgent);
 	if (round->is_more || round->room <= 0)
 		return 0;
 	return queue_claim(supervisor->queue, supervisor->turns, supervisor->epoch,
@@ -267,8 +290,8 @@ static int fail(struct supervisor *supervisor, const struct err *err)
 
 bool round_can_wait(const struct supervisor *supervisor)
 {
-	return supervisor->is_brisk && supervisor->works.claimed > 0 &&
-	       !supervisor->is_ending;
+	return supervisor->is_brisk && supervisor->hand.count > 0 &&
+	       !supervisor->is_urgent && !supervisor->is_ending;
 }
 
 int round_run(struct supervisor *supervisor)
@@ -280,14 +303,18 @@ int round_run(struct supervisor *supervisor)
 
 	if (supervisor->is_over)
 		return -1;
-	if (closing > 0)
+	round.is_urgent = supervisor->is_urgent;
+	supervisor->is_urgent = false;
+	supervisor->was_urgent = supervisor->was_urgent || round.is_urgent;
+	if (closing > 0 || round.is_urgent)
 		supervisor->wants_claim = true;
 	if (supervisor->is_short_logged && supervisor->is_waiting)
 		return 0;
 	round.is_heartbeat = clock_boot_us() >= supervisor->heartbeat_due_us;
 	round.is_due = due_look(supervisor);
 	round.is_unresolved = queue_unresolved(supervisor->queue, NULL) == 1;
-	round.room = supervisor->wants_claim ? claim_room(supervisor) : 0;
+	round.room =
+		supervisor->wants_claim ? claim_room(supervisor, round.is_urgent) : 0;
 	if (round.changes == 0 && !round.is_heartbeat && !round.is_due &&
 	    !round.is_unresolved && round.room <= 0)
 		return 0;

@@ -181,7 +181,7 @@ static void start_one(struct supervisor *supervisor, struct work *work)
 	struct spec spec;
 
 	work->phase = WORK_SENT;
-	supervisor->works.claimed--;
+	hand_start(&supervisor->hand, work);
 	if (claim->job.task != NULL && check_task(claim, &root, &err) != 0) {
 		close_refused(supervisor, work, "parameters", err.text);
 		return;
@@ -202,7 +202,7 @@ static void start_one(struct supervisor *supervisor, struct work *work)
 static bool has_free_slot(const struct supervisor *supervisor)
 {
 	const struct work_list *works = &supervisor->works;
-	const size_t busy = works->count - works->closing - works->claimed;
+	const size_t busy = works->count - works->closing - supervisor->hand.count;
 
 	return busy < (size_t)supervisor->config->slots &&
 	       supervisor->ops->capacity(supervisor->executor) > 0;
@@ -210,14 +210,13 @@ static bool has_free_slot(const struct supervisor *supervisor)
 
 void start_waiting(struct supervisor *supervisor)
 {
-	struct work_list *works = &supervisor->works;
+	struct work *work;
 
-	for (size_t i = 0; i < works->count && works->claimed > 0; i++) {
-		struct work *work = works->item[i];
-
-		if (work->phase != WORK_CLAIMED)
-			continue;
-		if (supervisor->is_waiting || !has_free_slot(supervisor))
+	for (;;) {
+		hand_look(supervisor);
+		work = hand_first(&supervisor->hand);
+		if (work == NULL || supervisor->is_urgent || supervisor->is_waiting ||
+		    !has_free_slot(supervisor))
 			return;
 		start_one(supervisor, work);
 		claim_release(&work->claim);
@@ -234,7 +233,7 @@ void start_claims(struct supervisor *supervisor, struct claim_list *claims)
 		work->phase = WORK_CLAIMED;
 		work->claimed_us = clock_boot_us();
 		claim_take(claim, &work->claim);
-		supervisor->works.claimed++;
+		hand_add(&supervisor->hand, work);
 	}
 	start_waiting(supervisor);
 }

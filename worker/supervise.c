@@ -185,6 +185,13 @@ static void take_stop_requests(struct supervisor *supervisor)
 	} while (count == STOP_REQUESTS_AT_ONCE);
 }
 
+/* Has starting left something to be recorded, or somebody to be claimed first? */
+static bool has_news(const struct supervisor *supervisor)
+{
+	return !supervisor->is_waiting && !supervisor->is_over &&
+	       (supervisor->works.closing > 0 || supervisor->is_urgent);
+}
+
 /* Everything that can be done now, until nothing is left to do. */
 static void work_off(struct supervisor *supervisor)
 {
@@ -196,8 +203,11 @@ static void work_off(struct supervisor *supervisor)
 		supervisor->wants_look = false;
 		if (has_looked)
 			supervisor->wants_claim = true;
-		while (round_run(supervisor) == 1)
-			;
+		do {
+			while (round_run(supervisor) == 1)
+				;
+			start_waiting(supervisor);
+		} while (has_news(supervisor));
 		if (has_looked)
 			take_stop_requests(supervisor);
 		signals_send(supervisor, has_looked);
@@ -362,6 +372,7 @@ static void run(struct supervisor *supervisor)
 
 		for (int i = 0; i < count; i++)
 			SOURCES[events[i].data.u64].run(supervisor);
+		supervisor->was_urgent = false;
 		start_waiting(supervisor);
 		if (!supervisor->is_over && !can_wait(supervisor))
 			work_off(supervisor);

@@ -11,6 +11,7 @@
 #include "worker/attempt.h"
 #include "worker/environment.h"
 #include "worker/executor.h"
+#include "worker/hand.h"
 
 /* --- one attempt in our hands --- */
 
@@ -28,6 +29,7 @@ struct work {
 	uint32_t tag;
 	enum work_phase phase;
 	struct claim claim; /* while WORK_CLAIMED: what starting it needs */
+	uint64_t turn, sequence; /* and its place at hand */
 	int64_t claimed_us; /* CLOCK_BOOTTIME */
 	bool is_same_boot;
 	bool is_looked_at_by_tick; /* nobody will tell us: look once a second */
@@ -50,7 +52,6 @@ struct work_list {
 	struct work **item;
 	size_t count, capacity;
 	size_t closing; /* how many of them are */
-	size_t claimed; /* how many of them wait for a slot */
 };
 
 /* --- the worker --- */
@@ -72,10 +73,13 @@ struct supervisor {
 	int64_t armed_at;	  /* what due_fd is set to */
 	struct work_list works;
 	struct turns *turns; /* between owners, for claiming */
+	struct hand hand;    /* the works that wait for a slot */
 
 	bool wants_look;      /* somebody rang, or the database changed */
 	bool wants_signals;   /* some wait for their process, or to be recorded */
 	bool wants_claim;     /* more may be queued, or room has come free */
+	bool is_urgent;	      /* somebody is to be claimed before more is started */
+	bool was_urgent;      /* done, since the last sleep */
 	bool is_waiting;      /* something is short: nothing more before the next tick */
 	bool is_short_logged; /* said so already */
 	bool is_trying;	      /* the last start failed so: claim one at a time */
@@ -117,6 +121,9 @@ void work_event(struct supervisor *supervisor, struct work *work, enum work_even
 /* Judged without a journal: it never got that far. */
 void work_close(struct supervisor *supervisor, struct work *work, enum verdict verdict);
 
+/* Gives back a claimed one: nobody has heard of it, so it certainly never ran. */
+void work_give_back(struct supervisor *supervisor, struct work *work);
+
 /* Gives back what was claimed ahead before `before_us` (CLOCK_BOOTTIME) and found no
  * slot: a job that waits must not look as if it ran. */
 void works_give_back(struct supervisor *supervisor, int64_t before_us);
@@ -141,7 +148,9 @@ bool round_can_wait(const struct supervisor *supervisor);
  * cannot be started is closed and recorded next. */
 void start_claims(struct supervisor *supervisor, struct claim_list *claims);
 
-/* Starts what was claimed ahead, now that slots may have come free. */
+/* Starts what is at hand, now that slots may have come free. What others have written
+ * meanwhile is looked at first: nothing is started of a queue that was paused, and nobody
+ * who was claimed ahead is started before one whose turn it is. */
 void start_waiting(struct supervisor *supervisor);
 
 /* --- due.c --- */

@@ -67,6 +67,7 @@ void works_release(struct supervisor *supervisor)
 		work_free(list->item[i]);
 	free(list->item);
 	memset(list, 0, sizeof(*list));
+	hand_release(&supervisor->hand);
 }
 
 /* --- reactions --- */
@@ -203,13 +204,17 @@ later:
 	work->is_looked_at_by_tick = true;
 }
 
-/* Nobody has heard of it, so it certainly never ran. */
+void work_give_back(struct supervisor *supervisor, struct work *work)
+{
+	hand_remove(&supervisor->hand, work);
+	work_close(supervisor, work, VERDICT_REVOKE);
+}
+
 static void do_give_back(struct supervisor *supervisor, struct work *work,
 			 const struct report *report)
 {
 	(void)report;
-	supervisor->works.claimed--;
-	work_close(supervisor, work, VERDICT_REVOKE);
+	work_give_back(supervisor, work);
 }
 
 void works_give_back(struct supervisor *supervisor, int64_t before_us)
@@ -220,7 +225,7 @@ void works_give_back(struct supervisor *supervisor, int64_t before_us)
 		if (work->phase != WORK_CLAIMED || work->claimed_us > before_us)
 			continue;
 		supervisor->is_brisk = false;
-		do_give_back(supervisor, work, NULL);
+		work_give_back(supervisor, work);
 	}
 }
 

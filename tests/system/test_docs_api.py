@@ -37,8 +37,8 @@ def test_every_route_of_the_page_is_served(server):  # noqa: F811
     rows = re.findall(r"^\| `(\w+) (\S+)` \|", section("Routes"), re.M)
     for method, path in rows:
         path = path.replace("{id}", job["id"]).replace("{name}", "conflict")
-        path = path.replace("{task}", "greet")
-        answer = server.request(method, path, {} if method == "POST" else None)
+        path = path.replace("{task}", "greet").replace("{queue}", "default")
+        answer = server.request(method, path, None if method == "GET" else {})
         assert answer.status in (200, 201, 422, 503), (method, path, answer)
 
 
@@ -72,6 +72,13 @@ def test_the_parameter_has_these_members(new_reeve):
     one = new_reeve().start(tasks=[{"name": "t", "executable": "/bin/true", "parameters": [
         {"name": "size", "type": "integer", "min": 16, "max": 512, "default": 128}]}])
     assert one.request("GET", "/v1/tasks/t").json()["parameters"] == [example("Tasks")]
+
+
+def test_the_queue_has_these_members(server):  # noqa: F811
+    shown = example("Queues, draining, explaining")
+    queue = server.request("POST", "/v1/queues/default/pause", {"reason": "the disk is full"}).json()
+    server.request("POST", "/v1/queues/default/resume")
+    assert list(queue) == list(shown) and list(queue["pause"]) == list(shown["pause"])
 
 
 def test_every_code_has_its_page(server):  # noqa: F811

@@ -86,6 +86,22 @@ static const struct complaint FILES[] = {
 	 "listeners.0: mode: expected a string of octal digits such as \"0660\""},
 	{"{\"listeners\": [\"unix:a\", \"unix:a\"]}",
 	 "reeve.json:1:26: listeners.1: unix:a is there twice"},
+	/* queues */
+	{"{\"queues\": []}", "reeve.json:1:2: queues: expected an object, queues by their names"},
+	{"{\"queues\": {\n\"a b\": {}}}", "reeve.json:2:1: queues.a b: "
+	 "the name of a queue is 1 to 64 letters (A to Z), digits, _, . or -"},
+	{"{\"queues\": {\"\": {}}}", "reeve.json: queues.: "
+	 "the name of a queue is 1 to 64 letters (A to Z), digits, _, . or -"},
+	{"{\"queues\": {\"a\": 2}}", "reeve.json:1:13: queues.a: "
+	 "expected an object of max_running, default_timeout_s"},
+	{"{\"queues\": {\"a\": {\"max_runing\": 2}}}",
+	 "reeve.json:1:19: queues.a.max_runing: unknown; did you mean max_running?"},
+	{"{\"queues\": {\"a.b\": {\"max_running\": -1}}}", "reeve.json:1:13: queues.a.b: "
+	 "max_running: expected a whole number from 0 to 1000000; without it there is no limit"},
+	{"{\"queues\": {\"a\": {\"max_running\": 1.5}}}", "reeve.json:1:13: queues.a: "
+	 "max_running: expected a whole number from 0 to 1000000; without it there is no limit"},
+	{"{\"queues\": {\"a\": {\"default_timeout_s\": \"1\"}}}", "reeve.json:1:13: queues.a: "
+	 "default_timeout_s: expected a number from 0 to 31622400; without it timeout_s holds"},
 };
 
 /* One listener -> what the complaint contains. */

@@ -181,6 +181,41 @@ static void a_file_overrides(void **state)
 	config_release(&config);
 }
 
+static void queues_are_read_by_their_names(void **state)
+{
+	AUTO_FREE char *longest = mem_printf("{\"queues\": {\"%064d\": {}}}", 0);
+	AUTO_FREE char *too_long = mem_printf("{\"queues\": {\"%065d\": {}}}", 0);
+	struct config config;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	load(&config, NULL);
+	assert_int_equal(config.queues.count, 0);
+	config_release(&config);
+	load(&config, "{\"queues\": {\"thumbs\": {\"max_running\": 2, "
+		      "\"default_timeout_s\": 1.5},\n"
+		      "\"A.z_0-9\": {}, \"default\": {\"max_running\": 0}}}");
+	assert_int_equal(config.queues.count, 3);
+	assert_string_equal(config.queues.item[0].name, "thumbs");
+	assert_int_equal(config.queues.item[0].max_running, 2);
+	assert_int_equal(config.queues.item[0].default_timeout_us, 1500000);
+	assert_string_equal(config.queues.item[1].name, "A.z_0-9");
+	assert_int_equal(config.queues.item[1].max_running, -1);
+	assert_int_equal(config.queues.item[1].default_timeout_us, 0);
+	assert_int_equal(config.queues.item[2].max_running, 0);
+	config_release(&config);
+	(void)setenv("REEVE_QUEUES", "{\"video\": {\"max_running\": 1}}", 1);
+	load(&config, "{\"queues\": {\"thumbs\": {}}}");
+	assert_int_equal(config.queues.count, 1);
+	assert_string_equal(config.queues.item[0].name, "video");
+	config_release(&config);
+	(void)unsetenv("REEVE_QUEUES");
+	load(&config, longest);
+	config_release(&config);
+	write_file(too_long);
+	assert_int_equal(config_load(&config, "reeve.json", &err), -1);
+}
+
 static void the_environment_overrides_the_file(void **state)
 {
 	struct config config;
@@ -422,6 +457,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		IN_PLACE(defaults_are_in_force),
 		IN_PLACE(a_file_overrides),
+		IN_PLACE(queues_are_read_by_their_names),
 		IN_PLACE(the_environment_overrides_the_file),
 		IN_PLACE(the_environment_names_the_file),
 		IN_PLACE(variables_of_others_are_let_through),

@@ -62,17 +62,20 @@ static void assert_service_events(struct fixture *f, const char *expected)
 
 /* --- configuring --- */
 
-static void configure(struct fixture *f, const struct lane_setting *settings,
-		      size_t count)
+static char thumbs[] = "thumbs", video[] = "video", standard[] = "default",
+	    b_configured[] = "b-configured";
+
+static void configure(struct fixture *f, struct queue_setting *settings, size_t count)
 {
-	WRITE(f, queue_lanes_configure(f->queue, settings, count, &f->err));
+	const struct queue_settings all = {.item = settings, .count = count};
+	assert_done(queue_lanes_configure(f->queue, &all, &f->err), &f->err);
 }
 
 static void test_the_rows_follow_the_configuration(void **state)
 {
 	struct fixture *f = *state;
-	const struct lane_setting first[] = {{"thumbs", 2}, {"video", -1}};
-	const struct lane_setting second[] = {{"thumbs", 3}, {"default", 1}};
+	struct queue_setting first[] = {{thumbs, 2}, {video, -1}};
+	struct queue_setting second[] = {{thumbs, 3}, {standard, 1}};
 	struct lane lane;
 	configure(f, first, 2);
 	fixture_assert_sql(f->dir,
@@ -106,7 +109,7 @@ static void test_the_rows_follow_the_configuration(void **state)
 static void test_the_same_configuration_writes_nothing(void **state)
 {
 	struct fixture *f = *state;
-	const struct lane_setting settings[] = {{"thumbs", 2}, {"video", -1}};
+	struct queue_setting settings[] = {{thumbs, 2}, {video, -1}};
 	configure(f, settings, 2);
 	const int64_t before =
 		fixture_number(f->dir, "SELECT max(changed_at) FROM queues");
@@ -122,7 +125,7 @@ static void test_the_same_configuration_writes_nothing(void **state)
 static void test_a_full_queue_holds_nobody_else_back(void **state)
 {
 	struct fixture *f = *state;
-	const struct lane_setting settings[] = {{"thumbs", 2}};
+	struct queue_setting settings[] = {{thumbs, 2}};
 	struct submitted submitted;
 	struct claim_list list;
 	const struct attempt_end end = fixture_end(0);
@@ -158,7 +161,7 @@ static void test_a_limit_that_was_set_wins_until_it_is_forgotten(void **state)
 	} rows[] = {{0, 0, 0}, {1, 1, 1}, {LANE_AS_CONFIGURED, 2, 1},
 		    {4, 4, 2}, {1, 1, 0}, {-1, -1, 6}};
 	struct fixture *f = *state;
-	const struct lane_setting settings[] = {{"thumbs", 2}};
+	struct queue_setting settings[] = {{thumbs, 2}};
 	struct submitted submitted;
 	configure(f, settings, 1);
 	for (int i = 0; i < 10; i++)
@@ -296,7 +299,7 @@ static void test_draining_starts_nothing_and_is_kept(void **state)
 static void test_the_list_has_all_that_matter(void **state)
 {
 	struct fixture *f = *state;
-	const struct lane_setting settings[] = {{"b-configured", 2}};
+	struct queue_setting settings[] = {{b_configured, 2}};
 	struct submitted submitted;
 	struct submission held = fixture_submission();
 	struct lane_list list;
