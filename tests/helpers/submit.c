@@ -3,9 +3,10 @@
  *
  *     submit STATE_DIR [option=value ...] -- PROGRAM [ARGUMENT ...]
  *
- * Options: count= batch= timeout_us= kill_grace_us= output_bytes= output=truncate|stop
- * run_at=US deadline_us= stdin=FILE dir= env={JSON} hold=1 retry={JSON} max_attempts=
- * after=JOB on=CONDITION reads=1 (what that one wrote). Prints one job id a line. */
+ * Options: owner= queue= priority= count= batch= timeout_us= kill_grace_us= output_bytes=
+ * output=truncate|stop run_at=US deadline_us= stdin=FILE dir= env={JSON} hold=1 retry={JSON}
+ * max_attempts= after=JOB on=CONDITION reads=1 (what that one wrote). Prints one job id a
+ * line. */
 #include <fcntl.h>
 
 #include "queue/queue.h"
@@ -13,7 +14,7 @@
 struct options {
 	struct submission submission;
 	struct dependency_wish wish;
-	int64_t count, batch, hold, max_attempts, reads;
+	int64_t count, batch, hold, max_attempts, reads, priority;
 	const char *stdin_path;
 	const char *output_policy;
 	const char *after, *on;
@@ -31,6 +32,7 @@ struct number_option {
 static const struct number_option NUMBERS[] = {
 	OPTION("count", count),
 	OPTION("batch", batch),
+	OPTION("priority", priority),
 	OPTION("timeout_us", submission.timeout_us),
 	OPTION("kill_grace_us", submission.kill_grace_us),
 	OPTION("output_bytes", submission.output_bytes_max),
@@ -41,6 +43,8 @@ static const struct number_option NUMBERS[] = {
 	OPTION("reads", reads),
 };
 static const struct number_option TEXTS[] = {
+	OPTION("owner", submission.owner),
+	OPTION("queue", submission.queue),
 	OPTION("stdin", stdin_path),
 	OPTION("output", output_policy),
 	OPTION("dir", submission.working_directory),
@@ -58,7 +62,7 @@ static int take_option(struct options *options, char *word)
 	for (size_t i = 0; value != NULL && i < ARRAY_SIZE(NUMBERS); i++) {
 		if (text_equal(name, NUMBERS[i].name))
 			return text_parse_int(
-				value, -1, INT64_MAX,
+				value, -100, INT64_MAX,
 				(int64_t *)(void *)((char *)options + NUMBERS[i].offset));
 	}
 	for (size_t i = 0; value != NULL && i < ARRAY_SIZE(TEXTS); i++) {
@@ -154,6 +158,7 @@ int main(int argc, char **argv)
 	options.submission.command = buf_text(&command);
 	options.submission.is_held = options.hold != 0;
 	options.submission.max_attempts = (int)options.max_attempts;
+	options.submission.priority = (int)options.priority;
 	options.submission.output_policy =
 		text_equal(options.output_policy, "stop") ? OUTPUT_STOP : OUTPUT_TRUNCATE;
 	if (options.stdin_path != NULL) {
