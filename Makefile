@@ -98,7 +98,9 @@ $(call objs,queue): | $(B)/gen/statements.h $(B)/gen/migrations.h
 
 UNIT    := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 UNIT_HELP := $(patsubst %.c,$(B)/obj/%.o,$(filter-out $(wildcard tests/unit/test_*.c),$(wildcard tests/unit/*.c)))
-HELPERS := $(patsubst tests/helpers/%.c,$(B)/tests/%,$(wildcard tests/helpers/*.c))
+PRELOADS := $(wildcard tests/helpers/lib*.c)
+HELPERS := $(patsubst tests/helpers/%.c,$(B)/tests/%,$(filter-out $(PRELOADS),$(wildcard tests/helpers/*.c))) \
+	$(PRELOADS:tests/helpers/%.c=$(B)/tests/%.so)
 
 $(B)/tests/test_%: $(B)/obj/tests/unit/test_%.o $(UNIT_HELP) $(call lib,worker) $(call lib,queue) $(call lib,tasks) $(call lib,common)
 	@mkdir -p $(@D)
@@ -106,6 +108,9 @@ $(B)/tests/test_%: $(B)/obj/tests/unit/test_%.o $(UNIT_HELP) $(call lib,worker) 
 $(B)/tests/%: $(B)/obj/tests/helpers/%.o $(call lib,queue) $(call lib,common)
 	@mkdir -p $(@D)
 	$(CC) $(LDALL) -o $@ $^ $(QUEUE_LD) $(COMMON_LD)
+$(B)/tests/lib%.so: tests/helpers/lib%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -fPIE -fsanitize=%,$(ALLFLAGS)) -fPIC -shared -o $@ $< -ldl
 $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/unit/*.c tests/helpers/*.c)): | $(B)/gen/statements.h $(B)/gen/migrations.h
 
 helpers: $(HELPERS)

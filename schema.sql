@@ -433,6 +433,13 @@ CREATE TABLE job_minutes (
     PRIMARY KEY (minute, queue)
 ) STRICT, WITHOUT ROWID;
 
+CREATE VIEW v_minutes AS
+SELECT strftime('%Y-%m-%dT%H:%MZ', minute * 60, 'unixepoch') AS minute, queue, submitted, claimed AS started,
+       succeeded, failed, cancelled, skipped, lost,
+       CASE WHEN claimed > 0 THEN wait_us / 1e6 / claimed END AS mean_wait_s,
+       CASE WHEN ran > 0 THEN run_us / 1e6 / ran END AS mean_run_s
+  FROM job_minutes;
+
 CREATE VIEW v_queues AS
 SELECT n.name AS queue,
        (SELECT count(*) FROM jobs INDEXED BY jobs_waiting WHERE state = 'waiting' AND queue = n.name) AS waiting,

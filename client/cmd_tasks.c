@@ -11,6 +11,10 @@ static const struct column TASK_ROWS[] = {
 	{"arguments",   "arguments",   COLUMN_ARGV, IN_WIDE | IN_RECORD},
 	{"directory",   "working_directory", COLUMN_TEXT, IN_RECORD},
 	{"timeout_s",   "timeout_s",   COLUMN_NUMBER, IN_RECORD},
+	{"deadline_s",  "deadline_s",  COLUMN_NUMBER, IN_RECORD},
+	{"queue",       "queue",       COLUMN_TEXT, IN_RECORD},
+	{"priority",    "priority",    COLUMN_INT,  IN_RECORD},
+	{"retry",       "retry",       COLUMN_JSON, IN_RECORD},
 	{"success_exit_codes", "success_exit_codes", COLUMN_JSON, IN_RECORD},
 };
 

@@ -1,6 +1,4 @@
 /* stats.c - GET /v1/stats. */
-#include "queue/stats.h"
-
 #include "httpapi/answer.h"
 #include "httpapi/handlers.h"
 #include "httpapi/health.h"

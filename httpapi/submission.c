@@ -295,6 +295,21 @@ static const struct member SUBMISSION[] = {
 };
 /* clang-format on */
 
+/* What the task would have for what the request leaves open; read like the request's own
+ * members, so that the same is checked. */
+static void read_task_defaults(struct reading *reading, const cJSON *tree)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(SUBMISSION); i++) {
+		const struct member *row = &SUBMISSION[i];
+		const cJSON *value = json_get(reading->task->defaults, row->name);
+		char pointer[40];
+		if (!value || json_get(tree, row->name))
+			continue;
+		snprintf(pointer, sizeof(pointer), "#/task/%s", row->name);
+		row->read(reading, pointer, value);
+	}
+}
+
 /* What a request leaves open is decided now, not when the job starts: it runs as it was
  * accepted, and its description says so. */
 static void fill_defaults(struct submission *submission, const struct config *config)
@@ -325,6 +340,8 @@ void intake_read_tree(struct intake *intake, const struct config *config,
 	if (cJSON_IsObject(tree))
 		task_choose(&reading, tree);
 	members_read(&reading, "#", tree, SUBMISSION, ARRAY_SIZE(SUBMISSION));
+	if (reading.task && reading.task->defaults)
+		read_task_defaults(&reading, tree);
 	member_check_rule(&reading);
 	const struct submission *submission = &intake->submission;
 	if (submission->expires_at != 0 && submission->expires_at <= submission->run_at)

@@ -85,6 +85,8 @@ static void take_settings(struct reading *reading, const cJSON *tree)
 	struct submission *submission = &reading->intake->submission;
 	const struct task *task = reading->task;
 	bound(reading, "#/timeout_s", task->timeout_us, &submission->timeout_us, 0, 1e6);
+	bound(reading, "#/deadline_s", task->deadline_us, &submission->deadline_us, 0,
+	      1e6);
 	bound(reading, "#/limits/output_bytes", task->output_bytes,
 	      &submission->output_bytes_max, -1, 1);
 	if (submission->kill_grace_us < 0)

@@ -283,3 +283,56 @@ int queue_job_change(struct queue *queue, const struct viewer *viewer, const cha
 	standing_release(&now);
 	return result;
 }
+
+/* --- back again --- */
+
+static char *text_of(const cJSON *value)
+{
+	const char *text = cJSON_GetStringValue(value);
+	return text != NULL ? mem_strdup(text) : NULL;
+}
+
+/* "{}" is how labels are told that were none. */
+static char *labels_of(const cJSON *value)
+{
+	char *printed = cJSON_IsObject(value) ? cJSON_PrintUnformatted(value) : NULL;
+	char *labels = printed != NULL ? mem_strdup(printed) : NULL;
+	cJSON_free(printed);
+	return labels;
+}
+
+/* The old values of one event. */
+static void put_back(struct job *job, const cJSON *data)
+{
+	const cJSON *name = json_get(data, "name"), *labels = json_get(data, "labels");
+	const cJSON *priority = json_get(data, "priority");
+	if (name != NULL) {
+		free(job->name);
+		job->name = text_of(json_get(name, "old"));
+	}
+	if (labels != NULL) {
+		free(job->labels);
+		job->labels = labels_of(json_get(labels, "old"));
+	}
+	if (priority != NULL)
+		job->priority = (int)cJSON_GetNumberValue(json_get(priority, "old"));
+}
+
+int job_unchange(struct queue *queue, struct job *job, struct err *err)
+{
+	sqlite3_stmt *stmt;
+	int more;
+	if (db_start(queue, STATEMENT_JOB_CHANGES, BINDS(as_int(job->row)), &stmt, err) !=
+	    0)
+		return -1;
+	while ((more = db_step(queue, stmt, err)) == 1) {
+		const char *text = (const char *)sqlite3_column_text(stmt, 0);
+		cJSON *data = NULL;
+		if (text != NULL &&
+		    json_parse(text, strlen(text), NULL, &data, NULL) == 0)
+			put_back(job, data);
+		cJSON_Delete(data);
+	}
+	db_end(stmt);
+	return more;
+}

@@ -37,3 +37,7 @@ INSERT INTO kept_jobs (job_id, by, at) VALUES (?1, ?2, ?3) ON CONFLICT (job_id) 
 
 -- name: job_unkeep
 DELETE FROM kept_jobs WHERE job_id = ?1
+
+-- By events_by_job, the newest first: whoever puts the old values back ends with the oldest.
+-- name: job_changes
+SELECT data FROM events WHERE job_id = ?1 AND kind = 'changed' ORDER BY id DESC

@@ -186,6 +186,9 @@ int id_range(const char *prefix, uint8_t ret_low[DB_UUID_BYTES],
 
 /* The whole job by its row (job.c). 1, 0 none, -1. */
 int job_load(struct queue *queue, int64_t row, struct job *ret, struct err *err);
+/* Gives a job the name, priority and labels back that it was submitted with (change.c).
+ */
+int job_unchange(struct queue *queue, struct job *job, struct err *err);
 /* The row behind an id or prefix that this viewer may see. 1, 0 none, -1. */
 int job_find(struct queue *queue, const struct viewer *viewer, const char *id,
 	     int64_t *ret_row, struct err *err);

@@ -182,7 +182,7 @@ int queue_job_as_submitted(struct queue *queue, const char *id, struct job *ret,
 	free(job.stop_by);
 	free(job.stop_text);
 	job.reason = job.stop_by = job.stop_text = NULL;
-	if (birth_load(queue, &job, err) != 0) {
+	if (birth_load(queue, &job, err) != 0 || job_unchange(queue, &job, err) != 0) {
 		job_release(&job);
 		return -1;
 	}

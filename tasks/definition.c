@@ -183,6 +183,14 @@ static void read_timeout(struct task_reader *reader, const char *path, const cJS
 	read_seconds(reader, path, value, 0.001, TIMEOUT_MAX_S, &task->timeout_us);
 }
 
+static void read_deadline(struct task_reader *reader, const char *path,
+			  const cJSON *value, void *target)
+{
+	struct task *task = target;
+
+	read_seconds(reader, path, value, 0.001, TIMEOUT_MAX_S, &task->deadline_us);
+}
+
 static void read_grace(struct task_reader *reader, const char *path, const cJSON *value,
 		       void *target)
 {
@@ -263,11 +271,15 @@ static const struct key KEYS[] = {
 	{.name = "allow_environment",  .read = read_allowed},
 	{.name = "working_directory",  .read = read_directory},
 	{.name = "timeout_s",          .read = read_timeout},
+	{.name = "deadline_s",         .read = read_deadline},
 	{.name = "kill_grace_s",       .read = read_grace},
 	{.name = "limits",             .read = read_limits},
 	{.name = "success_exit_codes", .read = read_codes},
-	{.name = "queue"}, {.name = "retry"}, {.name = "run_as"}, {.name = "roles"}, {.name = "principals"},
-	{.name = "sandbox"}, {.name = "stop_signal"}, {.name = "priority"}, {.name = "retention"},
+	{.name = "queue",              .read = default_queue},
+	{.name = "priority",           .read = default_priority},
+	{.name = "retry",              .read = default_retry},
+	{.name = "run_as"}, {.name = "roles"}, {.name = "principals"},
+	{.name = "sandbox"}, {.name = "stop_signal"}, {.name = "retention"},
 };
 /* clang-format on */
 
@@ -364,6 +376,7 @@ void task_release(struct task *task)
 	words_release(&task->arguments);
 	words_release(&task->allow_environment);
 	cJSON_Delete(task->environment);
+	cJSON_Delete(task->defaults);
 	free(task->name);
 	free(task->description);
 	free(task->executable);

@@ -150,6 +150,14 @@ void read_list(struct task_reader *reader, const char *path, const cJSON *value,
 	       const char *(*check)(const char *text), struct words *ret);
 void words_release(struct words *words);
 
+/* Readers of keys that are defaults of a submission (defaults.c). */
+void default_queue(struct task_reader *reader, const char *path, const cJSON *value,
+		   void *target);
+void default_priority(struct task_reader *reader, const char *path, const cJSON *value,
+		      void *target);
+void default_retry(struct task_reader *reader, const char *path, const cJSON *value,
+		   void *target);
+
 /* One task at `path` (parameter.c and definition.c). Faults go to the reader; what was
  * read is to be released in any case. */
 void task_read(struct task_reader *reader, const char *path, const cJSON *object,

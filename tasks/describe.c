@@ -61,8 +61,26 @@ static void put_limits(struct json_writer *json, const struct task *task)
 		json_put_double(json, "timeout_s", (double)task->timeout_us / US_PER_S);
 	else
 		json_put_null(json, "timeout_s");
+	if (task->deadline_us > 0)
+		json_put_double(json, "deadline_s", (double)task->deadline_us / US_PER_S);
+	else
+		json_put_null(json, "deadline_s");
 	json_put_raw(json, "success_exit_codes",
 		     task->success_exit_codes ? task->success_exit_codes : "[0]");
+}
+
+/* What a submission gets for what it leaves open. */
+static void put_defaults(struct json_writer *json, const struct task *task)
+{
+	static const char *const names[] = {"queue", "priority", "retry"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		const cJSON *value = json_get(task->defaults, names[i]);
+		char *text = value ? cJSON_PrintUnformatted(value) : NULL;
+
+		json_put_raw(json, names[i], text ? text : "null");
+		cJSON_free(text);
+	}
 }
 
 void task_put(struct json_writer *json, const char *key, const struct task *task)
@@ -82,6 +100,7 @@ void task_put(struct json_writer *json, const char *key, const struct task *task
 	put_words(json, "allow_environment", &task->allow_environment);
 	json_put_text(json, "working_directory", task->working_directory);
 	put_limits(json, task);
+	put_defaults(json, task);
 	json_put_text(json, "hash", hash);
 	json_close(json, '}');
 }

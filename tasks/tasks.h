@@ -27,10 +27,13 @@ struct task {
 	struct words allow_environment;
 	char *working_directory;
 	int64_t timeout_us;    /* 0: says nothing */
+	int64_t deadline_us;   /* 0 */
 	int64_t kill_grace_us; /* -1 */
 	int64_t output_bytes;  /* -1 */
 	bool has_output_policy;
 	bool is_output_stop;
+	cJSON *defaults; /* object of submission members: what a request leaves open; or
+			    NULL */
 	char *success_exit_codes;   /* JSON array of integers, or NULL: [0] */
 	char *definition;	    /* as it was written, without blanks and comments */
 	uint8_t hash[DIGEST_BYTES]; /* SHA-256 of `definition` */

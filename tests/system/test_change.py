@@ -112,6 +112,21 @@ def test_all_faults_at_once_and_nothing_is_done(reeve):
     assert reeve.job(job)["version"] == 1
 
 
+def test_a_repeated_submission_is_answered_as_the_first_time(reeve):
+    reeve.write_config()
+    reeve.start_httpapi()
+    body = {"command": "true", "name": "first", "priority": 3, "labels": {"a": "1"}, "run_at": FAR}
+    first, second = (reeve.request("POST", "/v1/jobs", fields, headers={"Idempotency-Key": key})
+                     for fields, key in ((body, "all"), ({"command": "true", "hold": True}, "none")))
+    for change in ({"name": "new", "priority": 1}, {"labels": {"b": "2"}, "run_at": None}, {"name": None, "labels": None}):
+        assert patch(reeve, first.json(), change).status == 200
+        assert patch(reeve, second.json(), change).status == 200
+    for fields, key, answer in ((body, "all", first), ({"command": "true", "hold": True}, "none", second)):
+        again = reeve.request("POST", "/v1/jobs", fields, headers={"Idempotency-Key": key})
+        assert again.headers["Idempotency-Replayed"] == "true"
+        assert again.json() == answer.json()
+
+
 def test_who_may(reeve):
     reeve.write_config()
     reeve.start_httpapi()

@@ -86,3 +86,15 @@ def test_every_code_has_its_page(server):  # noqa: F811
     assert len(codes) > 10
     for code in codes:
         assert server.request("GET", "/problems/" + code).status == 200
+
+
+def test_the_statistics_have_these_members(new_reeve):
+    one = new_reeve().start()
+    one.run("true")
+    found, shown = one.request("GET", "/v1/stats").json(), example("Statistics")
+    assert list(found) == list(shown)
+    for part in ("jobs", "worker", "sizes"):
+        assert list(found[part]) == list(shown[part])
+    assert list(found["last"]) == ["minute", "hour", "day"]
+    assert list(found["last"]["minute"]) == list(shown["last"]["minute"])
+    assert list(found["queues"][0]) == ["name", "jobs", "last"]

@@ -37,7 +37,9 @@ def checkout(reeve):
     return reeve.work
 
 
-@pytest.mark.parametrize("name, least", [("README.md", 8), ("docs/waiting.md", 4), ("docs/pipelines.md", 8)])
+@pytest.mark.parametrize("name, least", [
+    ("README.md", 8), ("docs/waiting.md", 4), ("docs/pipelines.md", 8), ("docs/changing.md", 3),
+    ("docs/operations.md", 1)])
 def test_commands_of(reeve, name, least):
     reeve.start()
     folder = checkout(reeve)

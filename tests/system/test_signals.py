@@ -15,6 +15,7 @@ def send(reeve, job, signal, **how):
 def trapping(reeve, script=TRAP):
     job = reeve.sh(script)
     reeve.wait_output(job, "ready")
+    harness.wait_until(lambda: reeve.job(job)["process"], "its process to be recorded")
     return job
 
 
@@ -56,7 +57,7 @@ def test_its_children_do_not_get_it(reeve):
 def test_kill_is_an_end_by_signal_and_stop_is_none(reeve):
     reeve.start()
     job = trapping(reeve)
-    (pid,) = {reeve.job(job)["process"]["pid"]}
+    pid = reeve.job(job)["process"]["pid"]
     send(reeve, job, "STOP")
     harness.wait_until(lambda: harness.proc_stat(pid)[0] == "T", "the process to stop")
     assert reeve.job(job)["state"] == "running"

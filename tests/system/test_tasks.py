@@ -288,6 +288,35 @@ def test_the_list_and_one_task(reeve):
     assert reeve.request("GET", "/v1/tasks", via="tcp", headers={"Authorization": None}).status == 401
 
 
+RETRY = {"max_attempts": 3, "delay_s": 0, "on": ["exit"]}
+WHOLE_RETRY = {"delay_s": 0, "factor": 2, "max_delay_s": 3600, "jitter": 0.1, "on": ["exit"], "exit_codes": None}
+
+
+def test_a_task_says_what_the_request_leaves_open(reeve):
+    reeve.start(tasks=[{"name": "flaky", "executable": "/bin/sh", "arguments": ["-c", "exit $((REEVE_ATTEMPT < 3))"],
+                        "queue": "default", "priority": 7, "retry": RETRY, "deadline_s": 900}])
+    done = run_task(reeve, "flaky")
+    assert (done["state"], done["attempt"], done["max_attempts"]) == ("succeeded", 3, 3)
+    assert (done["queue"], done["priority"], done["deadline_s"], done["retry"]) == ("default", 7, 900, WHOLE_RETRY)
+    # null is the same as leaving it out
+    assert run_task(reeve, "flaky", priority=None, retry=None)["priority"] == 7
+    # the request's own values win, as a whole
+    own = run_task(reeve, "flaky", priority=-1, retry={"max_attempts": 1}, deadline_s=60)
+    assert (own["state"], own["attempt"], own["priority"], own["deadline_s"]) == ("failed", 1, -1, 60)
+    assert own["retry"]["on"] == ["exit", "signal"]
+    # but a deadline is a bound
+    assert set(pointers(post(reeve, task="flaky", deadline_s=901))) == {"#/deadline_s"}
+    shown = reeve.request("GET", "/v1/tasks/flaky").json()
+    assert (shown["queue"], shown["priority"], shown["retry"], shown["deadline_s"]) == ("default", 7, RETRY, 900)
+
+
+def test_a_task_of_a_queue_that_is_not_there(reeve):
+    reeve.write_config(tasks=[echo(queue="no.such-queue")])
+    reeve.start_httpapi()
+    assert set(pointers(post(reeve, task="echo", parameters={"id": 1}))) == {"#/task/queue"}
+    assert post(reeve, task="echo", parameters={"id": 1}, queue="default").status == 201
+
+
 def test_tasks_of_the_directory_beside_the_configuration(reeve):
     folder = os.path.join(reeve.base, "tasks.d")
     os.mkdir(folder)
@@ -298,10 +327,10 @@ def test_tasks_of_the_directory_beside_the_configuration(reeve):
 
 
 def test_the_intake_refuses_a_bad_definition(reeve):
-    reeve.write_config(tasks=[echo(retry={"max_attempts": 2})])
+    reeve.write_config(tasks=[echo(run_as="media")])
     daemon = reeve.launch("reeve-httpapi")
     assert daemon.wait_end() == 100
-    assert "retry: not supported by this version" in daemon.log
+    assert "run_as: not supported by this version" in daemon.log
 
 
 # --- the command line -------------------------------------------------------------------------

@@ -20,7 +20,7 @@ static const struct {
 	{STATEMENT_OUTPUT_ALL, "verify reads every output"},
 	{STATEMENT_JOBS_UNLIKE_EVENTS, "db check reads every job"},
 	{STATEMENT_TOTALS_TOO_LOW, "db check counts every job"},
-	{STATEMENT_STATS_COUNTS, "indexes of living jobs only, and a row a queue and state"},
+	{STATEMENT_STATS_COUNTS, "living jobs only, and a row a queue and state"},
 	{STATEMENT_LABELS_FORGET, "the labels of one job"},
 	{STATEMENT_LABELS_REMEMBER, "the labels of one job"},
 	{STATEMENT_STATE_ROWS, "eight rows"},

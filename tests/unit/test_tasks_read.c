@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "queue/retry.h"
 #include "tasks/tasks.h"
 #include "tests/unit/unit.h"
 
@@ -12,6 +13,9 @@
 #define TASK(rest) "{\"name\": \"t\", \"executable\": \"/bin/echo\"" rest "}"
 #define PARAM(rest) TASK(", \"parameters\": [{\"name\": \"x\", " rest "}]")
 #define STRING "\"type\": \"string\""
+
+/* 64 characters */
+#define LONG_NAME "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-."
 
 struct bad {
 	const char *definition, *words;
@@ -33,8 +37,33 @@ static const struct bad BAD[] = {
 	{"{\"name\": \"t\", \"executable\": \"/\"}", "executable: "},
 	{TASK(", \"argments\": []"), "did you mean arguments?"},
 	{TASK(", \"colour\": 1"), "colour: unknown"},
-	{TASK(", \"retry\": {\"max_attempts\": 3}"), "retry: not supported by this version"},
-	{TASK(", \"queue\": \"default\""), "queue: not supported by this version"},
+	{TASK(", \"queue\": 1"), "queue: expected the name of a queue"},
+	{TASK(", \"queue\": \"\""), "queue: expected the name of a queue"},
+	{TASK(", \"queue\": \"a b\""), "queue: expected the name of a queue"},
+	{TASK(", \"queue\": \"a/b\""), "queue: expected the name of a queue"},
+	{TASK(", \"queue\": \"" LONG_NAME "5\""), "queue: expected the name of a queue"},
+	{TASK(", \"priority\": 101"), "priority: expected an integer from -100 to 100"},
+	{TASK(", \"priority\": -101"), "priority: expected an integer from -100 to 100"},
+	{TASK(", \"priority\": 0.5"), "priority: expected an integer from -100 to 100"},
+	{TASK(", \"priority\": \"1\""), "priority: expected an integer from -100 to 100"},
+	{TASK(", \"deadline_s\": 0"), "deadline_s: expected a number of seconds"},
+	{TASK(", \"retry\": 3"), "retry: expected an object"},
+	{TASK(", \"retry\": {\"atempts\": 3}"), "retry.atempts: unknown"},
+	{TASK(", \"retry\": {\"max_attempt\": 3}"), "did you mean max_attempts?"},
+	{TASK(", \"retry\": {\"max_attempts\": 0}"), "retry.max_attempts: expected an integer from 1 to 1000"},
+	{TASK(", \"retry\": {\"max_attempts\": 1001}"), "retry.max_attempts: expected an integer from 1 to 1000"},
+	{TASK(", \"retry\": {\"delay_s\": -1}"), "retry.delay_s: expected a number from 0 to 315360000"},
+	{TASK(", \"retry\": {\"max_delay_s\": 315360001}"), "retry.max_delay_s: expected a number from 0 to 315360000"},
+	{TASK(", \"retry\": {\"factor\": 0.9}"), "retry.factor: expected a number from 1 to 100"},
+	{TASK(", \"retry\": {\"factor\": 101}"), "retry.factor: expected a number from 1 to 100"},
+	{TASK(", \"retry\": {\"jitter\": 1.1}"), "retry.jitter: expected a number from 0 to 1"},
+	{TASK(", \"retry\": {\"jitter\": \"0\"}"), "retry.jitter: expected a number from 0 to 1"},
+	{TASK(", \"retry\": {\"on\": []}"), "retry.on: expected at least one word"},
+	{TASK(", \"retry\": {\"on\": \"exit\"}"), "retry.on: expected a list"},
+	{TASK(", \"retry\": {\"on\": [\"exit\", \"cancel\"]}"), "retry.on.1: expected one of exit"},
+	{TASK(", \"retry\": {\"exit_codes\": []}"), "retry.exit_codes: expected a list"},
+	{TASK(", \"retry\": {\"exit_codes\": [0]}"), "retry.exit_codes.0: expected an integer from 1 to 255"},
+	{TASK(", \"retry\": {\"exit_codes\": [1, 256]}"), "retry.exit_codes.1: expected an integer from 1 to 255"},
 	{TASK(", \"run_as\": \"media\""), "run_as: not supported by this version"},
 	{TASK(", \"roles\": [\"full\"]"), "roles: not supported by this version"},
 	{TASK(", \"principals\": []"), "principals: not supported by this version"},
@@ -117,6 +146,44 @@ static void test_bad_definitions(void **state)
 			fail_msg("%s: %s", BAD[i].definition, err.text);
 		assert_int_equal(err.code, ERR_INVALID);
 	}
+}
+
+/* --- what a submission gets --- */
+
+/* Every word and every limit that a submission takes is one that a task may have. */
+static void test_the_limits_of_defaults_are_those_of_a_submission(void **state)
+{
+	static const char *const GOOD[] = {
+		TASK(", \"queue\": \"" LONG_NAME "\""),
+		TASK(", \"priority\": 100"),
+		TASK(", \"priority\": -100"),
+		TASK(", \"deadline_s\": 0.001"),
+		TASK(", \"retry\": {}"),
+		TASK(", \"retry\": {\"max_attempts\": 1000, \"jitter\": 1, \"factor\": "
+		     "1, "
+		     "\"exit_codes\": [1, 255]}"),
+	};
+	AUTO_BUF struct buf text = BUF_INIT(4096);
+	struct err err = ERR_INIT;
+	struct task task;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(GOOD); i++) {
+		if (task_parse(GOOD[i], &task, &err))
+			fail_msg("%s: %s", GOOD[i], err.text);
+		task_release(&task);
+	}
+	buf_printf(&text, "{\"name\": \"t\", \"executable\": \"/t\", \"retry\": {");
+	buf_printf(&text, "\"delay_s\": %.0f, \"max_delay_s\": %.0f, \"factor\": %.15g, ",
+		   (double)RETRY_DELAY_MAX_US / 1e6, (double)RETRY_DELAY_MAX_US / 1e6,
+		   RETRY_FACTOR_MAX);
+	buf_printf(&text, "\"on\": [");
+	for (unsigned i = 0; i < RETRY_CAUSE_COUNT_; i++)
+		buf_printf(&text, "%s\"%s\"", i ? ", " : "",
+			   retry_cause_word((enum retry_cause)i));
+	buf_printf(&text, "]}}");
+	assert_int_equal(task_parse(buf_text(&text), &task, &err), 0);
+	task_release(&task);
 }
 
 /* --- arguments --- */
@@ -315,6 +382,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bad_definitions),
+		cmocka_unit_test(test_the_limits_of_defaults_are_those_of_a_submission),
 		cmocka_unit_test(test_values_stay_in_their_element),
 		cmocka_unit_test(test_a_dash_at_the_beginning_of_an_element),
 		cmocka_unit_test(test_all_problems_at_once),
