@@ -38,6 +38,14 @@ static int run_cancel(struct queue *queue, struct write *write)
 			    write->force, &write->cancelled, &write->err);
 }
 
+/* A batch that was spoilt is run again: each time from where it was. */
+static int run_cancel_many(struct queue *queue, struct write *write)
+{
+	write->after = write->before;
+	return queue_cancel_many(queue, &write->viewer, write->filter, write->text,
+				 write->force, &write->after, &write->err);
+}
+
 static int run_hold(struct queue *queue, struct write *write)
 {
 	return queue_hold(queue, &write->viewer, write->job_id, write->is_hold,
@@ -47,6 +55,7 @@ static int run_hold(struct queue *queue, struct write *write)
 static int (*const RUN[])(struct queue *, struct write *) = {
 	[WRITE_SUBMIT] = run_submit,
 	[WRITE_CANCEL] = run_cancel,
+	[WRITE_CANCEL_MANY] = run_cancel_many,
 	[WRITE_HOLD] = run_hold,
 };
 

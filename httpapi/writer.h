@@ -15,7 +15,13 @@ struct MHD_Connection;
 struct server;
 struct writer;
 
-enum write_kind { WRITE_SUBMIT, WRITE_CANCEL, WRITE_HOLD, WRITE_PROBE };
+enum write_kind {
+	WRITE_SUBMIT,
+	WRITE_CANCEL,
+	WRITE_CANCEL_MANY,
+	WRITE_HOLD,
+	WRITE_PROBE
+};
 
 /* One write of one request; lives in the request's work until it is woken. */
 struct write {
@@ -25,15 +31,18 @@ struct write {
 	/* WRITE_SUBMIT */
 	const struct submission *submission;
 	struct submitted submitted;
-	/* WRITE_CANCEL, WRITE_HOLD */
+	/* WRITE_CANCEL, WRITE_CANCEL_MANY, WRITE_HOLD */
 	struct viewer viewer;
 	const char *job_id;
 	/* WRITE_HOLD */
 	bool is_hold; /* else release */
-	/* WRITE_CANCEL */
+	/* WRITE_CANCEL, WRITE_CANCEL_MANY */
 	const char *text;
 	bool force;
 	enum cancel_result cancelled;
+	/* WRITE_CANCEL_MANY: one slice; how far it was, and how far it came */
+	const struct job_filter *filter;
+	struct cancel_progress before, after;
 	/* how it ended: 0, or -1 with err; never 0 before the commit */
 	int result;
 	struct err err;
