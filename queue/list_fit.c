@@ -4,6 +4,9 @@
 
 #include "queue/list_walk.h"
 
+/* Text of this length costs as much as a job that is looked at. */
+#define TEXT_WEIGHT_BYTES 4096
+
 /* Columns of list_facts behind those of the filters. */
 enum { FACT_SUBMITTED_AT = FILTER_COUNT_, FACT_FINISHED_AT };
 
@@ -138,6 +141,7 @@ static int text_fits(struct list_walk *walk, int64_t row, struct err *err)
 		else if (text != NULL)
 			put_command(&walk->text, text);
 		text_lower(walk->text.data, walk->text.length);
+		walk->looked += (int)(walk->text.length / TEXT_WEIGHT_BYTES);
 		fits = has_needle(walk);
 	}
 	db_end(stmt);

@@ -343,7 +343,7 @@ int walk_open(struct list_walk *walk, struct queue *queue, const struct viewer *
 	};
 	buf_init(&walk->text, TEXT_BYTES_MAX);
 	narrow(walk);
-	if (filter_check_served(&walk->filter, err) != 0)
+	if (filter_check_served(filter, viewer, err) != 0)
 		return -1;
 	if (walk->is_empty)
 		return 0;
@@ -420,7 +420,7 @@ int walk_next(struct list_walk *walk, struct err *err)
 		/* one job with two of the labels asked for comes from two streams */
 		if (!is_first && at.row == walk->position.row)
 			continue;
-		if (walk->looked == walk->looked_max) {
+		if (walk->looked >= walk->looked_max) {
 			walk->is_cut = true;
 			return 0;
 		}

@@ -10,8 +10,10 @@
 enum job_sort filter_sort(const struct job_filter *filter);
 bool filter_has(const struct filter_values *values, const char *value);
 
-/* ERR_INVALID with words for the asker when no index serves it. */
-int filter_check_served(const struct job_filter *filter, struct err *err);
+/* ERR_INVALID with words for the asker when no index serves it. A viewer who sees their
+ * own jobs only has asked for these without saying so. */
+int filter_check_served(const struct job_filter *filter, const struct viewer *viewer,
+			struct err *err);
 
 struct list_driver;
 

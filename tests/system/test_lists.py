@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import subprocess
 import time
 import urllib.parse
 
@@ -136,6 +137,20 @@ def test_by_finished_what_has_ended(history):
         job["id"] for job in history.jobs[:30] if job["state"] == "failed" and job["owner"] == "uid:0"]
     assert numbers(get(history, finished_after=finished_at(30), state="failed", sort="submitted_at")) == [
         job["id"] for job in history.jobs[:30] if job["state"] == "failed"]
+
+
+def test_route_page_and_command_line_know_the_same_filters(history):
+    """Whoever adds a filter says so in docs/finding.md, and gives it a word."""
+    with open(harness.ROOT + "/docs/finding.md", encoding="utf-8") as page:
+        table = page.read().split("\n## Filters\n")[1].strip().split("\n\n")[0].splitlines()[2:]
+    documented = {name for row in table for name in re.findall(r"`(\w+)", row.split("|")[1])}
+    words = {word for row in table for word in re.findall(r"`([a-z-]+):", row.split("|")[2])}
+    routes = subprocess.run([history.program("reeve-httpapi"), "--routes"], capture_output=True, text=True,
+                            check=True, timeout=60).stdout
+    row = next(row for row in routes.splitlines() if row.startswith("| `GET /v1/jobs` |"))
+    assert documented == set(re.findall(r"`(\w+)`", row.split("|")[3]))
+    said = history.cli("ls", "nothing").stderr
+    assert words == set(re.findall(r" ([a-z-]+):(?= |$)", said.split("the filters are")[1].split("(")[0].rstrip()))
 
 
 # --- pages ----------------------------------------------------------------------------------

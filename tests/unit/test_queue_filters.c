@@ -164,6 +164,37 @@ static void test_the_index_with_the_fewest_drives(void **state)
 	assert_true(is_capped);
 }
 
+/* Long commands count by their length, so that a page of them does not take seconds. */
+static void test_long_commands_count_by_their_length(void **state)
+{
+	struct fixture *f = *state;
+	struct job_filter filter = {.sort = SORT_DEFAULT};
+	const struct list_page page = {.limit = 50, .looked_max = 100};
+	struct job_list list;
+	assert_int_equal(
+		fixture_sql(
+			f->dir,
+			"WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 "
+			"FROM n WHERE i < 20) INSERT INTO jobs (uuid, owner, command, "
+			"submitted_at) SELECT randomblob(16), 'uid:1000', "
+			"json_array('/bin/true', hex(zeroblob(65536))), i FROM n",
+			NULL),
+		SQLITE_OK);
+	assert_done(job_filter_add(&filter, "q", "nowhere", &f->err), &f->err);
+	assert_done(queue_job_list(f->queue, &ALICE, &filter, &page, &list, &f->err),
+		    &f->err);
+	assert_int_equal(list.count, 0);
+	assert_true(list.has_next);
+	job_list_release(&list);
+	filter = (struct job_filter){.sort = SORT_DEFAULT};
+	assert_done(job_filter_add(&filter, "q", "/BIN/TRUE 0000", &f->err), &f->err);
+	assert_done(queue_job_list(f->queue, &ALICE, &filter, &page, &list, &f->err),
+		    &f->err);
+	assert_in_range(list.count, 1, 10);
+	assert_true(list.has_next);
+	job_list_release(&list);
+}
+
 /* --- cancelling many --- */
 
 static void cancel_many(struct fixture *f, const struct viewer *viewer,
@@ -236,6 +267,7 @@ int main(void)
 		TEST(test_a_digest_is_of_filter_order_and_viewer),
 		TEST(test_a_page_looks_at_a_bounded_number),
 		TEST(test_the_index_with_the_fewest_drives),
+		TEST(test_long_commands_count_by_their_length),
 		TEST(test_cancelling_goes_on_slice_by_slice),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -251,7 +251,8 @@ static bool must_be_refused(const struct viewer *viewer, const struct job_filter
 	const struct filter_values *any = filter->any;
 	bool has_indexed = !viewer->sees_all || filter->has_time[TIME_CREATED_AFTER] ||
 			   filter->has_time[TIME_CREATED_BEFORE];
-	bool has_any = has_indexed;
+	bool has_any = filter->has_time[TIME_CREATED_AFTER] ||
+		       filter->has_time[TIME_CREATED_BEFORE];
 	for (int i = 0; i < FILTER_COUNT_; i++) {
 		bool counts = any[i].count > 0 && i != FILTER_TEXT;
 		has_any = has_any || any[i].count > 0;
