@@ -37,7 +37,7 @@ def checkout(reeve):
     return reeve.work
 
 
-@pytest.mark.parametrize("name, least", [("README.md", 8), ("docs/waiting.md", 4)])
+@pytest.mark.parametrize("name, least", [("README.md", 8), ("docs/waiting.md", 4), ("docs/finding.md", 6)])
 def test_commands_of(reeve, name, least):
     reeve.start()
     folder = checkout(reeve)
