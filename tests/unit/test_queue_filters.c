@@ -43,7 +43,7 @@ static void test_bad_values_are_refused(void **state)
 	struct job_filter filter = {.sort = SORT_DEFAULT};
 	assert_int_equal(job_filter_sort(&filter, "name", &f->err), -1);
 	assert_done(job_filter_sort(&filter, "finished_at", &f->err), &f->err);
-	char values[FILTER_VALUES_MAX + 1][8];
+	char values[FILTER_VALUES_MAX + 1][16];
 	for (int i = 0; i <= FILTER_VALUES_MAX; i++) {
 		(void)snprintf(values[i], sizeof values[i], "v%d", i);
 		const int result = job_filter_add(&filter, "task", values[i], &f->err);
