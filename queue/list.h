@@ -2,7 +2,7 @@
  *
  * Part of queue.h. A list walks one index (its driver) from a position on, in the order
  * asked for; what the other filters say is looked up for each job it meets. Of several
- * indexes that could drive, the one with little to walk does (list_walk.c). It never
+ * indexes that could drive, the one with little to walk does (list_driver.c). It never
  * counts, never skips and never sorts, so a page costs what it looks at, and that is
  * bounded: after LIST_LOOKED_MAX jobs that do not fit, a page ends early (even empty) and
  * says where to go on. What no index would help is refused with words that say which

@@ -59,6 +59,17 @@ int walk_open(struct list_walk *walk, struct queue *queue, const struct viewer *
 int walk_next(struct list_walk *walk, struct err *err);
 void walk_close(struct list_walk *walk);
 
+bool walk_is_descending(const struct list_walk *walk);
+bool walk_is_by_finished(const struct list_walk *walk);
+
+/* Chooses the index and makes its streams, which begin behind walk->position
+ * (list_driver.c). */
+int walk_set_driver(struct list_walk *walk, struct err *err);
+/* Fetches the next rows of a stream that has none left, at most so many. */
+int stream_fill(struct list_walk *walk, const struct list_driver *driver,
+		struct list_stream *stream, size_t rows, struct err *err);
+void streams_release(struct list_stream *stream, size_t count);
+
 /* ASCII letters to lower case. */
 void text_lower(char *text, size_t length);
 
