@@ -109,6 +109,7 @@ int cmd_attempts(struct cli *cli, struct err *err);
 int cmd_events(struct cli *cli, struct err *err);
 int cmd_logs(struct cli *cli, struct err *err);
 int cmd_stop(struct cli *cli, struct err *err);
+int stop_many(struct cli *cli, struct err *err); /* its filters: cmd_stop_many.c */
 int cmd_hold(struct cli *cli, struct err *err);
 int cmd_release(struct cli *cli, struct err *err);
 int cmd_change(struct cli *cli, struct err *err);

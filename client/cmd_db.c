@@ -91,48 +91,84 @@ static int add_job(const struct db *db, struct listing *listing, const struct jo
 	return status;
 }
 
+static int read_filter(const struct filters *filters, struct job_filter *ret,
+		       struct err *err)
+{
+	*ret = (struct job_filter){.sort = SORT_DEFAULT};
+	for (size_t i = 0; i < filters->count; i++) {
+		const struct filter_term *term = &filters->term[i];
+		if (job_filter_add(ret, term->param, term->value, err) < 0)
+			return err_wrap(err, "%s", term->param);
+	}
+	return filters->sort != NULL ? job_filter_sort(ret, filters->sort, err) : 0;
+}
+
 /* By keyset, so that a long list neither slows down nor shows a job twice. */
-static int list_pages(const struct db *db, const struct filters *filters,
+static int list_pages(const struct db *db, const struct job_filter *filter, int64_t left,
 		      struct listing *listing, struct err *err)
 {
 	const struct viewer viewer = {.principal = db->principal, .sees_all = true};
-	struct job_filter filter = {.owner = filters->owner};
-	if (filters->state != NULL)
-		filter.state = job_state_parse(filters->state);
-	int64_t left = filters->limit;
+	struct list_page page = {.after = NULL};
+	struct list_position after;
+	bool has_next;
 	int status = 0;
 	do {
-		struct job_list page = {0};
-		filter.limit = (int)(left < JOB_LIST_MAX ? left : JOB_LIST_MAX);
-		if (queue_job_list(db->queue, &viewer, &filter, &page, err) < 0)
+		struct job_list list = {0};
+		page.limit = (int)(left < JOB_LIST_MAX ? left : JOB_LIST_MAX);
+		if (queue_job_list(db->queue, &viewer, filter, &page, &list, err) < 0)
 			return -1;
-		for (size_t i = 0; i < page.count && status == 0; i++)
-			status = add_job(db, listing, &page.item[i], err);
-		left -= (int64_t)page.count;
-		filter.before_row = page.next_before_row;
-		job_list_release(&page);
-	} while (status == 0 && left > 0 && filter.before_row > 0);
+		for (size_t i = 0; i < list.count && status == 0; i++)
+			status = add_job(db, listing, &list.item[i], err);
+		left -= (int64_t)list.count;
+		has_next = list.has_next;
+		after = list.next;
+		page.after = &after;
+		job_list_release(&list);
+	} while (status == 0 && left > 0 && has_next);
 	return status;
+}
+
+static int list_jobs(struct cli *cli, const struct db *db, const struct filters *filters,
+		     const struct job_filter *filter, struct err *err)
+{
+	struct listing *listing = listing_open(cli, &JOB_COLUMNS);
+	const int status = list_pages(db, filter, filters->limit, listing, err);
+	if (status == 0)
+		return listing_end(listing, err);
+	listing_drop(listing);
+	return status;
+}
+
+static int count_jobs(struct cli *cli, const struct db *db,
+		      const struct job_filter *filter, struct err *err)
+{
+	const struct viewer viewer = {.principal = db->principal, .sees_all = true};
+	int64_t count;
+	bool is_capped;
+	if (queue_job_count(db->queue, &viewer, filter, &count, &is_capped, err) < 0)
+		return -1;
+	AUTO_FREE char *line =
+		mem_printf("%lld%s\n", (long long)count, is_capped ? "+" : "");
+	return out_write(cli, line, strlen(line), err);
 }
 
 int cmd_db_ls(struct cli *cli, struct err *err)
 {
 	struct db db;
 	struct filters filters;
+	struct job_filter filter;
 	if (filters_read(&filters, cli, err) < 0)
 		return -1;
-	if (db_open(&db, &cli->args, err) < 0) {
-		filters_release(&filters);
-		return -1;
+	int status = read_filter(&filters, &filter, err);
+	if (status == 0)
+		status = db_open(&db, &cli->args, err);
+	if (status == 0) {
+		status = args_has(&cli->args, "count")
+				 ? count_jobs(cli, &db, &filter, err)
+				 : list_jobs(cli, &db, &filters, &filter, err);
+		db_close(&db);
 	}
-	struct listing *listing = listing_open(cli, &JOB_COLUMNS);
-	int status = list_pages(&db, &filters, listing, err);
-	if (status < 0)
-		listing_drop(listing);
-	else
-		status = listing_end(listing, err);
 	filters_release(&filters);
-	db_close(&db);
 	return status;
 }
 

@@ -1,76 +1,15 @@
-/* cmd_read.c - the commands that only look: ls, show, attempts, events, whoami, api. */
+/* cmd_read.c - the commands that only look: show, attempts, events, whoami, api. */
 #include "client/api.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/filter.h"
 #include "client/neutral.h"
 #include "client/output.h"
 
 #define PAGE_MAX 500
 #define BODY_BYTES_MAX (64u << 20)
-
-/* --- ls --- */
-
-/* One page into the listing; *ret_cursor is the next page's, or NULL. The count or -1. */
-static int64_t add_page(struct cli *cli, struct listing *listing,
-			const struct filters *filters, int64_t limit, char **cursor,
-			struct err *err)
-{
-	cJSON *page = NULL;
-	AUTO_FREE char *after = *cursor != NULL ? url_encode(*cursor) : NULL;
-	free(*cursor);
-	*cursor = NULL;
-	if (api_get(cli, &page, err, "/v1/jobs?limit=%lld%s%s%s", (long long)limit,
-		    buf_text(&filters->query), after != NULL ? "&cursor=" : "",
-		    after != NULL ? after : "") < 0)
-		return -1;
-	int64_t count = 0;
-	const cJSON *job = NULL;
-	cJSON_ArrayForEach(job, json_get(page, "items"))
-	{
-		if (listing_add(listing, job, err) < 0) {
-			count = -1;
-			break;
-		}
-		count++;
-	}
-	*cursor = mem_strdup(item_text(page, "next_cursor"));
-	cJSON_Delete(page);
-	return count;
-}
-
-/* Pages are fetched as long as the limit is not reached; all formats but the table print
- * each page as it comes. */
-int cmd_ls(struct cli *cli, struct err *err)
-{
-	struct filters filters;
-	if (filters_read(&filters, cli, err) < 0)
-		return -1;
-	struct listing *listing = listing_open(cli, &JOB_COLUMNS);
-	char *cursor = NULL;
-	int64_t left = filters.limit;
-	int status = 0;
-	do {
-		const int64_t limit = left < PAGE_MAX ? left : PAGE_MAX;
-		const int64_t count =
-			add_page(cli, listing, &filters, limit, &cursor, err);
-		status = count < 0 ? -1 : 0;
-		left -= count > 0 ? count : 0;
-	} while (status == 0 && left > 0 && cursor != NULL);
-	if (status < 0)
-		listing_drop(listing);
-	else
-		status = listing_end(listing, err);
-	if (status == 0 && cursor != NULL && cli->out_is_terminal)
-		say(cli, "there are more; limit:%lld shows them",
-		    (long long)filters.limit * 10);
-	free(cursor);
-	filters_release(&filters);
-	return status;
-}
 
 /* --- about one job --- */
 

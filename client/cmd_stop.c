@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/filter.h"
 #include "client/output.h"
 
 #define STATUS_ACCEPTED 202
@@ -105,6 +106,9 @@ static int stop_one(struct cli *cli, const char *word, struct listing *listing,
  * is that of the first failure. */
 int cmd_stop(struct cli *cli, struct err *err)
 {
+	for (size_t i = 0; i < cli->args.words; i++)
+		if (filter_is_word(cli->args.word[i]))
+			return stop_many(cli, err);
 	if (confirm(cli, err) < 0)
 		return -1;
 	struct listing *listing = listing_open(cli, &STOP_COLUMNS);

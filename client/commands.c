@@ -104,9 +104,12 @@ static const struct option_row GRAPH_ROWS[] = {
 	 "tree on a terminal, else tsv; dot is for Graphviz", .kind = OPTION_WORD},
 };
 
-static const struct option_row LS_ROWS[] = {
-	{"limit", 'n', NULL, "N", "at most so many (50)", INT_OPTION(1, LINES_MAX)},
-};
+#define LS_HOW_MANY \
+	{"limit", 'n', NULL, "N", "at most so many (50)", INT_OPTION(1, LINES_MAX)}, \
+	{"all", 'a', NULL, NULL, "as many as there are", .kind = OPTION_FLAG}, \
+	{"count", 0, NULL, NULL, "only how many fit; from 10000 on: 10000+", .kind = OPTION_FLAG}
+
+static const struct option_row LS_ROWS[] = {LS_HOW_MANY};
 
 static const struct option_row LOGS_ROWS[] = {
 	{"follow", 'f', NULL, NULL, "go on until the job has ended", .kind = OPTION_FLAG},
@@ -171,10 +174,7 @@ static const struct option_row HELP_ROWS[] = {
 	{"state-dir", 0, NULL, "DIR", "the directory with reeve.db", .kind = OPTION_TEXT}
 
 static const struct option_row DB_ROWS[] = {DB_WHERE};
-static const struct option_row DB_LS_ROWS[] = {
-	DB_WHERE,
-	{"limit", 'n', NULL, "N", "at most so many (50)", INT_OPTION(1, LINES_MAX)},
-};
+static const struct option_row DB_LS_ROWS[] = {DB_WHERE, LS_HOW_MANY};
 static const struct option_row DB_LOGS_ROWS[] = {
 	DB_WHERE,
 	{"stdout", 0, NULL, NULL, "only what went to standard output", .kind = OPTION_FLAG},
@@ -186,8 +186,15 @@ static const struct option_row DB_LOGS_ROWS[] = {
 
 #define ID_NOTE "ID is a job's UUID, its first characters (4 or more, if no other job begins so), or\n" \
 	"last: your newest job.\n"
-#define FILTER_NOTE "Filters: state:STATE, owner:PRINCIPAL, limit:N. States: waiting, queued, running,\n" \
-	"succeeded, failed, cancelled, skipped, lost.\n"
+#define FILTER_NOTE "Filters: state:STATE, queue:NAME, task:NAME, owner:PRINCIPAL, batch:ID, label:NAME=VALUE,\n" \
+	"q:TEXT (part of the name or the command, in any case), after:TIME, before:TIME,\n" \
+	"finished-after:TIME, finished-before:TIME. Each of them narrows; of several values of one\n" \
+	"(state:failed,lost or label:a=1 label:a=2) any fits. TIME is how long ago (90s, 5m, 2h, 1d),\n" \
+	"a day (2026-11-21) or a moment (2026-11-21T06:00:00Z).\n" \
+	"States: waiting, queued, running, succeeded, failed, cancelled, skipped, lost.\n"
+#define SORT_NOTE "sort:submitted and sort:finished show the newest first, sort:+submitted and sort:+finished\n" \
+	"the oldest; by finished only what has ended is listed. limit:N is --limit N.\n" \
+	"What no index serves is refused: q: alone, for one, wants another filter beside it.\n"
 #define DB_NOTE "Reads the database file itself: no service needs to run, and a running one is not\n" \
 	"disturbed. Without --db or --state-dir the configuration says where it is.\n"
 
@@ -241,6 +248,8 @@ static const struct command COMMAND_ROWS[] = {
 	{.name = "ls", .synopsis = "[FILTER...]", .summary = "List jobs, newest first",
 	 .examples = EXAMPLES("reeve ls\tthe newest 50",
 			      "reeve ls state:failed limit:10\tthe last ten that failed",
+			      "reeve ls state:failed,lost finished-after:2h\tof the last two hours",
+			      "reeve ls label:app=library q:mp4 --count\thow many",
 			      "reeve ls -o id state:running\tonly ids, for scripts",
 			      "reeve ls -o jsonl limit:10000 | jq .command\tone JSON object a line"),
 	 .notes = FILTER_NOTE
@@ -271,11 +280,15 @@ static const struct command COMMAND_ROWS[] = {
 		  "the bytes come as the job wrote them. Ctrl-C while following detaches; the job goes on.\n",
 	 .options = ROWS(LOGS_ROWS), .words_min = 1, .words_max = 1, .takes_ids = true,
 	 .run = cmd_logs},
-	{.name = "stop", .synopsis = "[options] ID...", .summary = "Cancel or stop jobs",
+	{.name = "stop", .synopsis = "[options] ID... | FILTER...", .summary = "Cancel or stop jobs",
 	 .examples = EXAMPLES("reeve stop last",
 			      "reeve stop --reason 'wrong file' 0193f2c4-a1b2",
-			      "reeve ls -o id state:queued | xargs reeve stop --yes\tseveral at once"),
+			      "reeve stop --dry-run state:queued label:app=library\thow many that would be",
+			      "reeve stop --yes state:queued label:app=library\tall of them"),
 	 .notes = ID_NOTE
+		  "\n"
+		  FILTER_NOTE
+		  "Only jobs that have not ended are meant; with filters, all that fit are stopped.\n"
 		  "\n"
 		  "A job that has not started is cancelled; a running one gets SIGTERM and, after its grace,\n"
 		  "is killed with all its descendants. This command does not wait for that: `reeve wait`.\n",
@@ -398,7 +411,7 @@ static const struct command COMMAND_ROWS[] = {
 	 .options = ROWS(CHECK_ROWS), .words_max = 1, .run = cmd_check},
 	{.name = "db ls", .synopsis = "[FILTER...]", .summary = "List jobs from the database file",
 	 .examples = EXAMPLES("reeve db ls --db var/reeve.db state:failed"),
-	 .notes = DB_NOTE "\n" FILTER_NOTE, .options = ROWS(DB_LS_ROWS), .words_max = -1,
+	 .notes = DB_NOTE "\n" FILTER_NOTE SORT_NOTE, .options = ROWS(DB_LS_ROWS), .words_max = -1,
 	 .run = cmd_db_ls},
 	{.name = "db show", .synopsis = "ID...", .summary = "Everything about a job, from the file",
 	 .examples = EXAMPLES("reeve db show --state-dir /var/lib/reeve last"),

@@ -1,5 +1,7 @@
-/* filter.h - what `ls` and `db ls` are asked to show: state:failed owner:uid:1000 limit:9
- */
+/* filter.h - which jobs `ls`, `db ls` and `stop` mean: state:failed,lost after:2h q:mp4
+ *
+ * What a person writes becomes the parameters that the service knows (docs/api.md), which
+ * are also those of the queue (queue/list.h). */
 #ifndef REEVE_CLIENT_FILTER_H
 #define REEVE_CLIENT_FILTER_H
 
@@ -7,14 +9,32 @@
 
 #define LIMIT_DEFAULT 50
 
-struct filters {
-	struct buf query; /* "&state=failed", for a URL */
-	const char *state, *owner;
-	int64_t limit;
+/* One value of one filter. */
+struct filter_term {
+	const char *param; /* "created_after" */
+	char *value;	   /* heap */
 };
 
-/* Reads the words of the command line. ERR_INVALID names the nearest known filter. */
+struct filters {
+	struct filter_term *term;
+	size_t count;
+	const char *sort; /* "-finished_at"; NULL: not given */
+	int64_t limit;	  /* INT64_MAX: all */
+	bool has_limit;
+};
+
+/* Reads the words of the command line, and --limit and --all. ERR_INVALID names the
+ * nearest known filter. */
 int filters_read(struct filters *ret, const struct cli *cli, struct err *err);
 void filters_release(struct filters *filters);
+
+/* Is a word a filter rather than a job's id? */
+bool filter_is_word(const char *word);
+
+/* "&state=failed&state=lost&sort=...", for a URL. */
+void filters_put_query(const struct filters *filters, struct buf *out);
+
+/* As members of the object that is open: "state": ["failed", "lost"]. */
+void filters_put_json(const struct filters *filters, struct json_writer *json);
 
 #endif

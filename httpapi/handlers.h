@@ -9,7 +9,7 @@
 
 enum MHD_Result handle_job_submit(struct request *request);   /* submit.c */
 enum MHD_Result handle_batch_submit(struct request *request); /* batch.c */
-enum MHD_Result handle_job_list(struct request *request);     /* jobs.c */
+enum MHD_Result handle_job_list(struct request *request);     /* list.c */
 enum MHD_Result handle_job_get(struct request *request);      /* jobs.c */
 enum MHD_Result handle_job_attempts(struct request *request); /* history.c */
 enum MHD_Result handle_job_events(struct request *request);   /* history.c */
@@ -17,6 +17,7 @@ enum MHD_Result handle_job_output(struct request *request);   /* output.c */
 enum MHD_Result handle_job_cancel(struct request *request);   /* cancel.c */
 enum MHD_Result handle_job_change(struct request *request);   /* change.c */
 enum MHD_Result handle_job_signal(struct request *request);   /* signal.c */
+enum MHD_Result handle_jobs_cancel(struct request *request);  /* cancel_many.c */
 enum MHD_Result handle_job_hold(struct request *request);     /* hold.c */
 enum MHD_Result handle_job_release(struct request *request);  /* hold.c */
 enum MHD_Result handle_job_rerun(struct request *request);    /* rerun.c */

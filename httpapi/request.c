@@ -119,7 +119,8 @@ static enum MHD_Result judge(struct request *request)
 		return refuse(request, &err, &allow);
 	struct problems problems;
 	problems_init(&problems);
-	target_check_params(&request->target, request->route->params, &problems);
+	target_check_params(&request->target, request->route->params,
+			    request->route->many, &problems);
 	if (problems.total > 0) {
 		enum MHD_Result result =
 			answer_problems(request, ERR_BAD_REQUEST, &problems);

@@ -2,6 +2,9 @@
 #include "httpapi/routes.h"
 
 #include "httpapi/handlers.h"
+#include "queue/queue.h"
+
+#define WORD_(value, word) word,
 
 /* clang-format off */
 static const struct route ROUTES[] = {
@@ -12,8 +15,12 @@ static const struct route ROUTES[] = {
 	 .is_change = true, .handle = handle_batch_submit, .params = {"dry_run"},
 	 .help = "submit many jobs that may wait for each other, all or none"},
 	{.method = "GET", .path = "/v1/jobs", .role = ROLE_READONLY,
-	 .handle = handle_job_list, .params = {"state", "owner", "limit", "cursor"},
-	 .help = "list jobs, newest first"},
+	 .handle = handle_job_list, .many = {LIST_FILTERS(WORD_)},
+	 .params = {LIST_TIMES(WORD_) "sort", "limit", "cursor", "count"},
+	 .help = "list, filter, page"},
+	{.method = "POST", .path = "/v1/jobs/cancel", .role = ROLE_FULL, .body = BODY_REQUIRED, .is_change = true,
+	 .is_stream = true, .handle = handle_jobs_cancel,
+	 .help = "cancel all that a filter finds"},
 	{.method = "GET", .path = "/v1/jobs/{id}", .role = ROLE_READONLY,
 	 .handle = handle_job_get, .params = {"wait"},
 	 .help = "one job"},
@@ -97,6 +104,7 @@ static const struct route ROUTES[] = {
 	 .help = "what an error's type means"},
 };
 /* clang-format on */
+#undef WORD_
 
 void route_print(FILE *out)
 {
@@ -105,8 +113,11 @@ void route_print(FILE *out)
 		const struct route *route = &ROUTES[i];
 		fprintf(out, "| `%s %s` | %s |", route->method, route->path,
 			role_word(route->role));
-		for (size_t k = 0; route->params[k]; k++)
-			fprintf(out, "%s`%s`", k > 0 ? ", " : " ", route->params[k]);
+		const char *before = " ";
+		for (size_t k = 0; route->many[k]; k++, before = ", ")
+			fprintf(out, "%s`%s`…", before, route->many[k]);
+		for (size_t k = 0; route->params[k]; k++, before = ", ")
+			fprintf(out, "%s`%s`", before, route->params[k]);
 		fprintf(out, " | %s |\n", route->help);
 	}
 }

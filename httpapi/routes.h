@@ -23,8 +23,9 @@ struct route {
 	bool is_change; /* must come from the same site, as JSON */
 	bool is_stream; /* takes as long as it takes: no deadline for the whole */
 	enum MHD_Result (*handle)(struct request *request);
-	const char *params[6]; /* of the query, NULL-terminated */
-	const char *help;      /* one line */
+	const char *params[10]; /* of the query, NULL-terminated */
+	const char *many[10];	/* those that may come more than once */
+	const char *help;	/* one line */
 };
 
 /* Finds the row for request->method (HEAD counts as GET) and target, and sets

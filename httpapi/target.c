@@ -144,15 +144,22 @@ static void complain(struct problems *problems, const char *name, const char *wh
 	problems_add(problems, pointer, "%s", what);
 }
 
+static bool is_listed(const char *const *list, const char *name)
+{
+	for (size_t i = 0; list && list[i]; i++)
+		if (strcmp(list[i], name) == 0)
+			return true;
+	return false;
+}
+
 void target_check_params(const struct target *target, const char *const *known,
-			 struct problems *problems)
+			 const char *const *many, struct problems *problems)
 {
 	for (size_t i = 0; i < target->params; i++) {
 		const char *name = target->param[i].name;
-		size_t k = 0;
-		while (known && known[k] && strcmp(known[k], name) != 0)
-			k++;
-		if (!known || !known[k])
+		if (is_listed(many, name))
+			continue;
+		if (!is_listed(known, name))
 			complain(problems, name, "is not a parameter of this route");
 		else if (target_param(target, name) != target->param[i].value)
 			complain(problems, name, "is given more than once");

@@ -9,7 +9,7 @@
 #include "common/common.h"
 
 #define TARGET_SEGMENTS_MAX 8
-#define TARGET_PARAMS_MAX 16
+#define TARGET_PARAMS_MAX 64
 
 struct target_param {
 	const char *name, *value;
@@ -36,9 +36,9 @@ int target_parse(struct target *target, size_t max_bytes, struct err *err);
 /* The value of a parameter, or NULL. */
 const char *target_param(const struct target *target, const char *name);
 
-/* Adds a problem ("?name") for each parameter that is not in `known` (NULL-terminated) or
- * comes twice. */
+/* Adds a problem ("?name") for each parameter that is in neither list (NULL-terminated),
+ * and for each that comes twice though it is not in `many`. */
 void target_check_params(const struct target *target, const char *const *known,
-			 struct problems *problems);
+			 const char *const *many, struct problems *problems);
 
 #endif

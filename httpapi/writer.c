@@ -67,6 +67,14 @@ static int run_cancel(struct queue *queue, struct write *write)
 			    &write->cancelled, &write->err);
 }
 
+/* A batch that was spoilt is run again: each time from where it was. */
+static int run_cancel_many(struct queue *queue, struct write *write)
+{
+	write->after = write->before;
+	return queue_cancel_many(queue, &write->viewer, write->filter, write->text,
+				 write->force, &write->after, &write->err);
+}
+
 static int run_hold(struct queue *queue, struct write *write)
 {
 	return queue_hold(queue, &write->viewer, write->job_id, write->is_hold,
@@ -119,6 +127,7 @@ static int (*const RUN[])(struct queue *, struct write *) = {
 	[WRITE_BATCH] = run_submit_batch,
 	[WRITE_RERUN] = run_rerun,
 	[WRITE_CANCEL] = run_cancel,
+	[WRITE_CANCEL_MANY] = run_cancel_many,
 	[WRITE_HOLD] = run_hold,
 	[WRITE_CHANGE] = run_change,
 	[WRITE_SIGNAL] = run_signal,

@@ -20,6 +20,7 @@ enum write_kind {
 	WRITE_BATCH,
 	WRITE_RERUN,
 	WRITE_CANCEL,
+	WRITE_CANCEL_MANY,
 	WRITE_HOLD,
 	WRITE_CHANGE,
 	WRITE_SIGNAL,
@@ -65,11 +66,14 @@ struct write {
 	const char *lane;
 	int64_t until;	     /* WRITE_PAUSE; 0: no end */
 	int64_t max_running; /* WRITE_LIMIT, as queue_lane_limit takes it */
-	/* WRITE_CANCEL, WRITE_PAUSE, WRITE_DRAIN: the words of who asks, or NULL */
+	/* WRITE_CANCEL, WRITE_CANCEL_MANY, WRITE_PAUSE, WRITE_DRAIN: the words of who asks, or NULL */
 	const char *text;
 	/* WRITE_CANCEL */
 	bool force;
 	enum cancel_result cancelled;
+	/* WRITE_CANCEL_MANY: one slice; how far it was, and how far it came */
+	const struct job_filter *filter;
+	struct cancel_progress before, after;
 	/* how it ended: 0, or -1 with err; never 0 before the commit */
 	int result;
 	struct err err;

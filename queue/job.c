@@ -1,4 +1,4 @@
-/* job.c - reading jobs: one, the newest, a page of them.
+/* job.c - reading jobs: one, the newest (many: list.c).
  *
  * Every question finds ids through an index, with the viewer's rights in the statement;
  * then the one statement JOB_ROW fetches the rows. So a column is added in one place. */
@@ -195,89 +195,4 @@ int queue_job_as_submitted(struct queue *queue, const char *id, struct job *ret,
 	job.version = 1;
 	*ret = job;
 	return 1;
-}
-
-/* Which of the four list statements serves this filter, and whose jobs it shows. */
-static enum statement list_statement(const struct job_filter *filter, const char *owner)
-{
-	if (owner == NULL)
-		return filter->state == JOB_STATE_NONE ? STATEMENT_JOB_LIST_ALL
-						       : STATEMENT_JOB_LIST_STATE;
-	return filter->state == JOB_STATE_NONE ? STATEMENT_JOB_LIST_OWNER
-					       : STATEMENT_JOB_LIST_OWNER_STATE;
-}
-
-/* Fills `rows` with up to limit + 1 ids: the one too many says that there is a next page.
- * The count, or -1. */
-static int list_rows(struct queue *queue, const struct job_filter *filter,
-		     const char *owner, int limit, int64_t *rows, struct err *err)
-{
-	sqlite3_stmt *stmt;
-	const bool has_state = filter->state != JOB_STATE_NONE;
-	const struct bind binds[] = {
-		as_int(filter->before_row > 0 ? filter->before_row : INT64_MAX),
-		as_int(limit + 1),
-		as_text(owner),
-		as_text(has_state ? job_state_word(filter->state) : NULL),
-	};
-	const size_t count = has_state ? 4 : owner != NULL ? 3 : 2;
-	if (db_start(queue, list_statement(filter, owner), binds, count, &stmt, err) != 0)
-		return -1;
-	int n = 0, more;
-	while ((more = db_step(queue, stmt, err)) == 1)
-		rows[n++] = sqlite3_column_int64(stmt, 0);
-	db_end(stmt);
-	return more < 0 ? -1 : n;
-}
-
-static int list_fill(struct queue *queue, const struct job_filter *filter,
-		     const char *owner, int limit, struct job_list *ret, struct err *err)
-{
-	int64_t rows[JOB_LIST_MAX + 1];
-	const int n = list_rows(queue, filter, owner, limit, rows, err);
-	if (n < 0)
-		return -1;
-	const int shown = n < limit ? n : limit;
-	ret->item = mem_array((size_t)shown + 1, sizeof *ret->item);
-	ret->next_before_row = n > limit ? rows[limit - 1] : 0;
-	for (int i = 0; i < shown; i++) {
-		const int found = job_load(queue, rows[i], &ret->item[ret->count], err);
-		if (found < 0)
-			return -1;
-		ret->count += (size_t)found;
-	}
-	return 0;
-}
-
-int queue_job_list(struct queue *queue, const struct viewer *viewer,
-		   const struct job_filter *filter, struct job_list *ret, struct err *err)
-{
-	const char *owner = viewer->sees_all ? filter->owner : viewer->principal;
-	struct job_list list = {.item = NULL};
-	bool is_own;
-	int limit = filter->limit < 1 ? 1 : filter->limit;
-	limit = limit > JOB_LIST_MAX ? JOB_LIST_MAX : limit;
-	if (!viewer->sees_all && filter->owner != NULL &&
-	    !text_equal(filter->owner, viewer->principal)) {
-		*ret = list; /* somebody else's jobs are not there */
-		return 0;
-	}
-	if (snapshot_join(queue, &is_own, err) != 0)
-		return -1;
-	const int result = list_fill(queue, filter, owner, limit, &list, err);
-	snapshot_leave(queue, is_own);
-	if (result != 0) {
-		job_list_release(&list);
-		return -1;
-	}
-	*ret = list;
-	return 0;
-}
-
-void job_list_release(struct job_list *list)
-{
-	for (size_t i = 0; i < list->count; i++)
-		job_release(&list->item[i]);
-	free(list->item);
-	*list = (struct job_list){.item = NULL};
 }

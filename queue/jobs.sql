@@ -82,19 +82,6 @@ SELECT id, owner = coalesce(?3, owner) AS is_visible
 -- name: job_last
 SELECT id FROM jobs WHERE owner = ?1 ORDER BY id DESC LIMIT 1
 
--- The four lists: from just below ?1, newest first, each by the index of its filter.
--- name: job_list_all
-SELECT id FROM jobs WHERE id < ?1 ORDER BY id DESC LIMIT ?2
-
--- name: job_list_owner
-SELECT id FROM jobs WHERE id < ?1 AND owner = ?3 ORDER BY id DESC LIMIT ?2
-
--- name: job_list_state
-SELECT id FROM jobs WHERE id < ?1 AND state = ?4 ORDER BY id DESC LIMIT ?2
-
--- name: job_list_owner_state
-SELECT id FROM jobs WHERE id < ?1 AND owner = ?3 AND state = ?4 ORDER BY id DESC LIMIT ?2
-
 -- Before it started, a cancel is final.
 -- name: job_cancel
 UPDATE jobs

@@ -32,6 +32,7 @@
 #include "queue/change.h"
 #include "queue/dependencies.h"
 #include "queue/lanes.h"
+#include "queue/list.h"
 #include "queue/retry.h"
 #include "queue/signals.h"
 #include "queue/stats.h"
@@ -277,27 +278,7 @@ int queue_job_last(struct queue *queue, const struct viewer *viewer, struct job 
 int queue_job_as_submitted(struct queue *queue, const char *id, struct job *ret,
 			   struct err *err);
 
-#define JOB_LIST_MAX 500
-
-struct job_filter {
-	enum job_state state; /* JOB_STATE_NONE: any */
-	const char *owner;    /* NULL: any the viewer sees */
-	int limit;	      /* 1 to JOB_LIST_MAX */
-	int64_t before_row;   /* keyset: only rows below this one; 0 = from the newest */
-};
-
-struct job_list {
-	struct job *item;
-	size_t count;
-	int64_t next_before_row; /* 0: this was the last page */
-};
-
-/* A page, newest first. Served by an index for every filter; never counts, never skips.
- */
-int queue_job_list(struct queue *queue, const struct viewer *viewer,
-		   const struct job_filter *filter, struct job_list *ret,
-		   struct err *err);
-void job_list_release(struct job_list *list);
+/* Many: list.h. */
 
 struct attempt_list {
 	struct attempt *item;

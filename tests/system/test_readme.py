@@ -39,7 +39,8 @@ def checkout(reeve):
 
 @pytest.mark.parametrize("name, least", [
     ("README.md", 8), ("docs/waiting.md", 4), ("docs/pipelines.md", 8), ("docs/changing.md", 3),
-    ("docs/operations.md", 1)])
+    ("docs/operations.md", 1),
+    ("docs/finding.md", 6)])
 def test_commands_of(reeve, name, least):
     reeve.start()
     folder = checkout(reeve)

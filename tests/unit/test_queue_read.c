@@ -12,8 +12,10 @@ static void test_anothers_job_is_not_there(void **state)
 	struct job_list list;
 	enum cancel_result result;
 	char prefix[JOB_ID_BYTES];
-	const struct job_filter filter = {.limit = 10};
-	const struct job_filter by_owner = {.limit = 10, .owner = "uid:1000"};
+	const struct list_page page = {.limit = 10};
+	const struct job_filter filter = {.sort = SORT_DEFAULT};
+	const struct job_filter by_owner = {
+		.any[FILTER_OWNER] = {.value = {"uid:1000"}, .count = 1}};
 	fixture_submit(f, "uid:1000", &alices);
 	assert_int_equal(queue_job_get(f->queue, &ALICE, alices.id, &job, &f->err), 1);
 	job_release(&job);
@@ -21,17 +23,20 @@ static void test_anothers_job_is_not_there(void **state)
 	(void)snprintf(prefix, sizeof prefix, "%.30s", alices.id);
 	assert_int_equal(queue_job_get(f->queue, &BOB, prefix, &job, &f->err), 0);
 	assert_int_equal(queue_job_last(f->queue, &BOB, &job, &f->err), 0);
-	assert_done(queue_job_list(f->queue, &BOB, &filter, &list, &f->err), &f->err);
+	assert_done(queue_job_list(f->queue, &BOB, &filter, &page, &list, &f->err),
+		    &f->err);
 	assert_int_equal(list.count, 0);
 	job_list_release(&list);
-	assert_done(queue_job_list(f->queue, &BOB, &by_owner, &list, &f->err), &f->err);
+	assert_done(queue_job_list(f->queue, &BOB, &by_owner, &page, &list, &f->err),
+		    &f->err);
 	assert_int_equal(list.count, 0);
 	job_list_release(&list);
 	assert_int_equal(fixture_cancel(f, "uid:2000", alices.id, false, &result), -1);
 	assert_int_equal(f->err.code, ERR_NOT_FOUND);
 	fixture_assert_job(f, alices.id, JOB_QUEUED, NULL);
 	/* and the administrator sees it */
-	assert_done(queue_job_list(f->queue, &FIXTURE_ADMIN, &by_owner, &list, &f->err),
+	assert_done(queue_job_list(f->queue, &FIXTURE_ADMIN, &by_owner, &page, &list,
+				   &f->err),
 		    &f->err);
 	assert_int_equal(list.count, 1);
 	job_list_release(&list);
@@ -132,17 +137,24 @@ static void submit_many(struct fixture *f, int64_t rows[PAGED_JOBS])
 	assert_done(queue_commit(f->queue, &f->err), &f->err);
 }
 
-static int page_through(struct fixture *f, const struct viewer *viewer,
-			struct job_filter filter, bool *seen)
+static int page_through(struct fixture *f, const struct viewer *viewer, int limit,
+			const char *state, bool *seen)
 {
+	struct job_filter filter = {.sort = SORT_DEFAULT};
+	struct list_page page = {.limit = limit};
+	struct list_position after;
 	struct job_list list;
 	struct submitted extra;
 	int total = 0, pages = 0;
 	int64_t last = INT64_MAX;
-	do {
-		assert_done(queue_job_list(f->queue, viewer, &filter, &list, &f->err),
-			    &f->err);
-		assert_true(list.count <= (size_t)filter.limit);
+	bool has_next = true;
+	if (state != NULL)
+		assert_done(job_filter_add(&filter, "state", state, &f->err), &f->err);
+	while (has_next) {
+		assert_done(
+			queue_job_list(f->queue, viewer, &filter, &page, &list, &f->err),
+			&f->err);
+		assert_true(list.count <= (size_t)limit);
 		for (size_t i = 0; i < list.count; i++) {
 			assert_true(list.item[i].row < last);
 			last = list.item[i].row;
@@ -150,11 +162,13 @@ static int page_through(struct fixture *f, const struct viewer *viewer,
 			seen[last] = true;
 			total++;
 		}
-		filter.before_row = list.next_before_row;
+		has_next = list.has_next;
+		after = list.next;
+		page.after = &after;
 		job_list_release(&list);
 		if (pages++ % 10 == 0)
 			fixture_submit(f, "uid:1000", &extra);
-	} while (filter.before_row != 0);
+	}
 	return total;
 }
 
@@ -164,28 +178,27 @@ static void test_pages_show_each_job_once(void **state)
 	int64_t rows[PAGED_JOBS];
 	bool seen[PAGED_JOBS * 4] = {false};
 	submit_many(f, rows);
-	int total =
-		page_through(f, &FIXTURE_ADMIN, (struct job_filter){.limit = 7}, seen);
+	int total = page_through(f, &FIXTURE_ADMIN, 7, NULL, seen);
 	assert_int_equal(total, PAGED_JOBS);
 	for (int i = 0; i < PAGED_JOBS; i++)
 		assert_true(seen[rows[i]]);
 	memset(seen, 0, sizeof seen);
-	total = page_through(f, &BOB, (struct job_filter){.limit = 50}, seen);
+	total = page_through(f, &BOB, 50, NULL, seen);
 	assert_int_equal(total, (PAGED_JOBS + 2) / 3);
 	memset(seen, 0, sizeof seen);
-	total = page_through(f, &BOB,
-			     (struct job_filter){.limit = 50, .state = JOB_QUEUED}, seen);
+	total = page_through(f, &BOB, 50, "queued", seen);
 	assert_int_equal(total, (PAGED_JOBS + 2) / 3);
 	memset(seen, 0, sizeof seen);
-	total = page_through(f, &FIXTURE_ADMIN,
-			     (struct job_filter){.limit = 50, .state = JOB_FAILED}, seen);
+	total = page_through(f, &FIXTURE_ADMIN, 50, "failed", seen);
 	assert_int_equal(total, 0);
 	/* a page that ends exactly at the end has no next one */
 	struct job_list list;
-	const struct job_filter exact = {.limit = (PAGED_JOBS + 2) / 3};
-	assert_done(queue_job_list(f->queue, &BOB, &exact, &list, &f->err), &f->err);
+	const struct job_filter all = {.sort = SORT_DEFAULT};
+	const struct list_page exact = {.limit = (PAGED_JOBS + 2) / 3};
+	assert_done(queue_job_list(f->queue, &BOB, &all, &exact, &list, &f->err),
+		    &f->err);
 	assert_int_equal(list.count, exact.limit);
-	assert_int_equal(list.next_before_row, 0);
+	assert_false(list.has_next);
 	job_list_release(&list);
 }
 
@@ -198,16 +211,19 @@ static void test_lists_by_state_and_owner(void **state)
 	fixture_run_job(f, "uid:1000", 1, &bad);
 	fixture_run_job(f, "uid:2000", 1, &bobs);
 	fixture_submit(f, "uid:1000", &waiting);
-	struct job_filter filter = {.limit = 10, .state = JOB_FAILED};
-	assert_done(queue_job_list(f->queue, &FIXTURE_ADMIN, &filter, &list, &f->err),
-		    &f->err);
+	struct job_filter filter = {.any[FILTER_STATE] = {{"failed"}, 1}};
+	const struct list_page page = {.limit = 10};
+	assert_done(
+		queue_job_list(f->queue, &FIXTURE_ADMIN, &filter, &page, &list, &f->err),
+		&f->err);
 	assert_int_equal(list.count, 2);
 	assert_string_equal(list.item[0].id, bobs.id);
 	assert_string_equal(list.item[1].id, bad.id);
 	job_list_release(&list);
-	filter.owner = "uid:1000";
-	assert_done(queue_job_list(f->queue, &FIXTURE_ADMIN, &filter, &list, &f->err),
-		    &f->err);
+	filter.any[FILTER_OWNER] = (struct filter_values){{"uid:1000"}, 1};
+	assert_done(
+		queue_job_list(f->queue, &FIXTURE_ADMIN, &filter, &page, &list, &f->err),
+		&f->err);
 	assert_int_equal(list.count, 1);
 	assert_string_equal(list.item[0].id, bad.id);
 	job_list_release(&list);

@@ -1,0 +1,267 @@
+/* cancel_many.c - POST /v1/jobs/cancel: the end of all that a filter finds.
+ *
+ * In slices, each a write of its own: the writer's other requests get their turn between
+ * them, and no transaction becomes long. Who goes away leaves the rest alive. */
+#include "httpapi/answer.h"
+#include "httpapi/handlers.h"
+#include "httpapi/readers.h"
+#include "httpapi/writer.h"
+
+#define REASON_BYTES_MAX 1000
+
+struct cancelling_many {
+	struct write write;
+	struct job_filter filter;
+	cJSON *tree;
+	bool is_dry_run;
+	bool has_filter;
+};
+
+static void cancelling_many_free(void *work)
+{
+	struct cancelling_many *many = work;
+	cJSON_Delete(many->tree);
+	free(many);
+}
+
+/* --- the body --- */
+
+static void add_value(struct problems *problems, struct cancelling_many *many,
+		      const char *pointer, const char *name, const cJSON *value)
+{
+	struct err err = ERR_INIT;
+	if (!cJSON_IsString(value))
+		problems_add(problems, pointer, "must be a string%s",
+			     job_filter_repeats(name) ? ", or an array of strings" : "");
+	else if (job_filter_add(&many->filter, name, value->valuestring, &err) < 0)
+		problems_add(problems, pointer, "%s", err.text);
+}
+
+static void read_values(struct problems *problems, struct cancelling_many *many,
+			const cJSON *member)
+{
+	const char *name = member->string;
+	struct err err = ERR_INIT;
+	size_t index = 0;
+	const cJSON *value;
+	if (!job_filter_knows(name)) {
+		(void)job_filter_add(&many->filter, name, "", &err);
+		problems_add_member(problems, "#/filter", name, "%s", err.text);
+		return;
+	}
+	AUTO_FREE char *pointer = mem_printf("#/filter/%s", name);
+	if (text_has_prefix(name, "finished_")) {
+		problems_add(problems, pointer,
+			     "what has finished cannot be cancelled any more");
+	} else if (!cJSON_IsArray(member) || !job_filter_repeats(name)) {
+		add_value(problems, many, pointer, name, member);
+	} else {
+		if (cJSON_GetArraySize(member) == 0)
+			problems_add(problems, pointer, "must not be empty");
+		cJSON_ArrayForEach(value, member)
+		{
+			AUTO_FREE char *at = mem_printf("%s/%zu", pointer, index++);
+			add_value(problems, many, at, name, value);
+		}
+	}
+}
+
+static void read_filter(struct problems *problems, struct cancelling_many *many,
+			const cJSON *member)
+{
+	const size_t before = problems->total;
+	const cJSON *value;
+	if (!cJSON_IsObject(member)) {
+		problems_add(problems, "#/filter", "must be an object");
+		return;
+	}
+	cJSON_ArrayForEach(value, member)
+	{
+		if (!cJSON_IsNull(value))
+			read_values(problems, many, value);
+	}
+	if (problems->total == before && !job_filter_narrows(&many->filter))
+		problems_add(problems, "#/filter",
+			     "needs at least one of state, queue, task, owner, label, "
+			     "batch, created_after, created_before");
+	const struct filter_values *states = &many->filter.any[FILTER_STATE];
+	for (size_t i = 0; i < states->count; i++)
+		if (job_state_is_final(job_state_parse(states->value[i])))
+			problems_add(problems, "#/filter/state",
+				     "only waiting, queued and running jobs can be "
+				     "cancelled, none that are %s",
+				     states->value[i]);
+}
+
+static void read_reason(struct problems *problems, struct cancelling_many *many,
+			const cJSON *member)
+{
+	if (!cJSON_IsString(member) || strlen(member->valuestring) > REASON_BYTES_MAX)
+		problems_add(problems, "#/reason", "must be a string of at most %d bytes",
+			     REASON_BYTES_MAX);
+	else
+		many->write.text = member->valuestring;
+}
+
+static void read_force(struct problems *problems, struct cancelling_many *many,
+		       const cJSON *member)
+{
+	if (!cJSON_IsBool(member))
+		problems_add(problems, "#/force", "must be true or false");
+	many->write.force = cJSON_IsTrue(member);
+}
+
+static void read_dry_run(struct problems *problems, struct cancelling_many *many,
+			 const cJSON *member)
+{
+	if (!cJSON_IsBool(member))
+		problems_add(problems, "#/dry_run", "must be true or false");
+	many->is_dry_run = cJSON_IsTrue(member);
+}
+
+static const struct {
+	const char *name;
+	void (*read)(struct problems *problems, struct cancelling_many *many,
+		     const cJSON *member);
+} MEMBERS[] = {
+	{"filter", read_filter},
+	{"reason", read_reason},
+	{"force", read_force},
+	{"dry_run", read_dry_run},
+};
+
+static void read_member(struct problems *problems, struct cancelling_many *many,
+			const cJSON *member)
+{
+	const char *names[ARRAY_SIZE(MEMBERS)];
+	for (size_t i = 0; i < ARRAY_SIZE(MEMBERS); i++) {
+		names[i] = MEMBERS[i].name;
+		if (strcmp(member->string, names[i]) != 0)
+			continue;
+		if (i == 0)
+			many->has_filter = !cJSON_IsNull(member);
+		if (!cJSON_IsNull(member))
+			MEMBERS[i].read(problems, many, member);
+		return;
+	}
+	const char *nearest = text_nearest(member->string, names, ARRAY_SIZE(names));
+	problems_add_member(problems, "#", member->string, "unknown key%s%s%s",
+			    nearest ? "; did you mean \"" : "", nearest ? nearest : "",
+			    nearest ? "\"?" : "");
+}
+
+static int read_body(struct request *request, struct cancelling_many *many,
+		     struct problems *problems, struct err *err)
+{
+	const cJSON *member;
+	if (json_parse(buf_text(&request->body), request->body.length, NULL, &many->tree,
+		       err) < 0)
+		return -1;
+	if (!cJSON_IsObject(many->tree)) {
+		problems_add(problems, "#", "must be an object");
+		return 0;
+	}
+	cJSON_ArrayForEach(member, many->tree)
+	{
+		read_member(problems, many, member);
+	}
+	if (!many->has_filter)
+		problems_add(problems, "#/filter",
+			     "is required: say which jobs are to be cancelled");
+	return 0;
+}
+
+/* --- doing it --- */
+
+/* Only looks, with a reader. */
+static enum MHD_Result answer_dry_run(struct request *request,
+				      const struct cancelling_many *many)
+{
+	struct viewer viewer = request_viewer(request);
+	struct job_filter living = many->filter;
+	struct err err = ERR_INIT;
+	struct queue *queue = NULL;
+	int64_t count = 0;
+	bool is_capped = false;
+	living.is_living = true;
+	if (readers_take(request->server->readers, &queue, &err) < 0)
+		return answer_error(request, &err);
+	int result = queue_job_count(queue, &viewer, &living, &count, &is_capped, &err);
+	readers_give(request->server->readers, queue);
+	if (result < 0)
+		return answer_error(request, &err);
+	struct buf body = BUF_INIT(1024);
+	struct json_writer json;
+	json_writer_init(&json, &body);
+	json_open(&json, NULL, '{');
+	json_put_bool(&json, "dry_run", true);
+	json_put_int(&json, "matched", count);
+	json_put_bool(&json, "matched_capped", is_capped);
+	json_close(&json, '}');
+	return answer_send(request, MHD_HTTP_OK, answer_json(&body));
+}
+
+static enum MHD_Result answer_done(struct request *request,
+				   const struct cancel_progress *done)
+{
+	struct buf body = BUF_INIT(1024);
+	struct json_writer json;
+	json_writer_init(&json, &body);
+	json_open(&json, NULL, '{');
+	json_put_int(&json, "matched",
+		     done->cancelled + done->stopping + done->already_final);
+	json_put_int(&json, "cancelled", done->cancelled);
+	json_put_int(&json, "stopping", done->stopping);
+	json_put_int(&json, "already_final", done->already_final);
+	json_close(&json, '}');
+	return answer_send(request, MHD_HTTP_OK, answer_json(&body));
+}
+
+static enum MHD_Result put_slice(struct request *request)
+{
+	struct cancelling_many *many = request->work;
+	MHD_suspend_connection(request->connection);
+	writer_put(request->server->writer, &many->write);
+	return MHD_YES;
+}
+
+/* The commit of a slice is behind us. */
+static enum MHD_Result go_on(struct request *request)
+{
+	struct cancelling_many *many = request->work;
+	struct write *write = &many->write;
+	if (write->result < 0)
+		return answer_error(request, &write->err);
+	if (write->after.is_done)
+		return answer_done(request, &write->after);
+	write->before = write->after;
+	return put_slice(request);
+}
+
+enum MHD_Result handle_jobs_cancel(struct request *request)
+{
+	struct cancelling_many *many = mem_alloc(sizeof(*many));
+	struct err err = ERR_INIT;
+	struct problems problems;
+	request_keep(request, many, cancelling_many_free);
+	problems_init(&problems);
+	int result = read_body(request, many, &problems, &err);
+	if (result == 0 && problems.total > 0) {
+		enum MHD_Result answered =
+			answer_problems(request, ERR_INVALID, &problems);
+		problems_release(&problems);
+		return answered;
+	}
+	problems_release(&problems);
+	if (result < 0)
+		return answer_error(request, &err);
+	if (many->is_dry_run)
+		return answer_dry_run(request, many);
+	/* Ends with the request's, like everything the writer is lent. */
+	many->write.kind = WRITE_CANCEL_MANY;
+	many->write.connection = request->connection;
+	many->write.viewer = request_viewer(request);
+	many->write.filter = &many->filter;
+	request->resume = go_on;
+	return put_slice(request);
+}

@@ -1,0 +1,219 @@
+/* list.c - GET /v1/jobs. */
+#include "httpapi/answer.h"
+#include "httpapi/handlers.h"
+#include "httpapi/job_json.h"
+#include "httpapi/readers.h"
+
+#define LIST_LIMIT 50
+
+/* What the query asks for. */
+struct listing {
+	struct viewer viewer;
+	struct job_filter filter;
+	struct list_page page;
+	struct list_position after;
+	bool is_counted;
+};
+
+/* --- the cursor --- */
+
+/* A cursor is the position it goes on after and a mark of the filter, order and viewer it
+ * belongs to, so that it cannot be continued with others; clients must not look into it.
+ */
+#define CURSOR_MARK_BYTES 8
+#define CURSOR_BYTES (sizeof(struct list_position) + CURSOR_MARK_BYTES)
+#define CURSOR_TEXT_BYTES (2 * CURSOR_BYTES + 1)
+
+static void cursor_pack(uint8_t ret[CURSOR_BYTES], const struct listing *listing,
+			const struct list_position *position)
+{
+	uint8_t mark[DIGEST_BYTES];
+	struct digest digest;
+	job_filter_digest(&listing->filter, &listing->viewer, mark);
+	digest_init(&digest);
+	digest_add(&digest, mark, sizeof(mark));
+	digest_add(&digest, position, sizeof(*position));
+	digest_end(&digest, mark);
+	memcpy(ret, position, sizeof(*position));
+	memcpy(ret + sizeof(*position), mark, CURSOR_MARK_BYTES);
+}
+
+/* After the whole filter was read. */
+static int cursor_read(struct listing *listing, const char *text, struct err *err)
+{
+	uint8_t given[CURSOR_BYTES], right[CURSOR_BYTES];
+	if (strlen(text) != CURSOR_TEXT_BYTES - 1 ||
+	    text_unhex(text, given, sizeof(given)) < 0)
+		return err_set(err, ERR_INVALID, "is not one of ours");
+	memcpy(&listing->after, given, sizeof(listing->after));
+	cursor_pack(right, listing, &listing->after);
+	if (memcmp(given, right, sizeof(right)) != 0)
+		return err_set(err, ERR_INVALID, "belongs to another list than this");
+	listing->page.after = &listing->after;
+	return 0;
+}
+
+/* --- the query --- */
+
+static int read_limit(struct listing *listing, const char *text, struct err *err)
+{
+	int64_t limit;
+	if (text_parse_int(text, 1, JOB_LIST_MAX, &limit) < 0)
+		return err_set(err, ERR_INVALID, "is a number from 1 to %d",
+			       JOB_LIST_MAX);
+	listing->page.limit = (int)limit;
+	return 0;
+}
+
+static int read_count(struct listing *listing, const char *text, struct err *err)
+{
+	if (strcmp(text, "capped") != 0)
+		return err_set(err, ERR_INVALID,
+			       "can only be \"capped\": large lists are not counted");
+	listing->is_counted = true;
+	return 0;
+}
+
+static int read_sort(struct listing *listing, const char *text, struct err *err)
+{
+	return job_filter_sort(&listing->filter, text, err);
+}
+
+static const struct {
+	const char *name;
+	int (*read)(struct listing *listing, const char *text, struct err *err);
+} READERS[] = {
+	{"sort", read_sort},
+	{"limit", read_limit},
+	{"count", read_count},
+	{"cursor", cursor_read}, /* last: it belongs to the others */
+};
+
+static void complain(struct problems *problems, const char *name, const struct err *err)
+{
+	AUTO_FREE char *pointer = mem_printf("?%s", name);
+	problems_add(problems, pointer, "%s", err->text);
+}
+
+static void read_query(const struct request *request, struct listing *listing,
+		       struct problems *problems)
+{
+	const struct target *target = &request->target;
+	struct err err = ERR_INIT;
+	*listing = (struct listing){.viewer = request_viewer(request),
+				    .page = {.limit = LIST_LIMIT}};
+	for (size_t i = 0; i < target->params; i++)
+		if (job_filter_knows(target->param[i].name) &&
+		    job_filter_add(&listing->filter, target->param[i].name,
+				   target->param[i].value, &err) < 0)
+			complain(problems, target->param[i].name, &err);
+	for (size_t i = 0; i < ARRAY_SIZE(READERS); i++) {
+		const char *text = target_param(target, READERS[i].name);
+		if (text && READERS[i].read(listing, text, &err) < 0)
+			complain(problems, READERS[i].name, &err);
+	}
+}
+
+/* --- the answer --- */
+
+static void put_items(struct json_writer *json, struct queue *queue,
+		      const struct viewer *viewer, const struct config *config,
+		      const struct job_list *list)
+{
+	json_open(json, "items", '[');
+	for (size_t i = 0; i < list->count; i++) {
+		struct job_face face;
+		struct job_parts parts = {0};
+		struct err err = ERR_INIT;
+		job_face_of_job(&face, &parts, queue, viewer, config, &list->item[i],
+				&err);
+		job_face_hindrance(&face, queue, &list->item[i], &err);
+		job_put(json, NULL, &face);
+		job_parts_release(&parts);
+	}
+	json_close(json, ']');
+}
+
+static int put_count(struct json_writer *json, struct queue *queue,
+		     const struct listing *listing, struct err *err)
+{
+	int64_t count;
+	bool is_capped;
+	if (queue_job_count(queue, &listing->viewer, &listing->filter, &count, &is_capped,
+			    err) < 0)
+		return -1;
+	json_put_int(json, "count", count);
+	json_put_bool(json, "count_capped", is_capped);
+	return 0;
+}
+
+/* The same question with the cursor; the query's values are written as they came. */
+static void link_next(struct MHD_Response *response, const struct request *request,
+		      const char *cursor)
+{
+	AUTO_BUF struct buf query = BUF_INIT(72 * 1024);
+	const char *raw = strchr(request->target.raw, '?');
+	for (raw = raw ? raw + 1 : ""; *raw;) {
+		size_t length = strcspn(raw, "&");
+		if (length > 0 && strncmp(raw, "cursor=", 7) != 0)
+			buf_printf(&query, "%.*s&", (int)length, raw);
+		raw += length + (raw[length] == '&');
+	}
+	answer_header(response, "Link", "</v1/jobs?%scursor=%s>; rel=\"next\"",
+		      buf_text(&query), cursor);
+}
+
+static enum MHD_Result list_jobs(struct request *request, struct queue *queue,
+				 const struct listing *listing)
+{
+	struct err err = ERR_INIT;
+	struct job_list list = {0};
+	struct buf body = BUF_INIT(ANSWER_BYTES_MAX);
+	struct json_writer json;
+	char cursor[CURSOR_TEXT_BYTES] = "";
+	if (queue_job_list(queue, &listing->viewer, &listing->filter, &listing->page,
+			   &list, &err) < 0)
+		return answer_error(request, &err);
+	if (list.has_next) {
+		uint8_t packed[CURSOR_BYTES];
+		cursor_pack(packed, listing, &list.next);
+		text_hex(packed, sizeof(packed), cursor);
+	}
+	json_writer_init(&json, &body);
+	json_open(&json, NULL, '{');
+	put_items(&json, queue, &listing->viewer, request->server->config, &list);
+	json_put_text(&json, "next_cursor", list.has_next ? cursor : NULL);
+	job_list_release(&list);
+	if (listing->is_counted && put_count(&json, queue, listing, &err) < 0) {
+		buf_release(&body);
+		return answer_error(request, &err);
+	}
+	json_close(&json, '}');
+	struct MHD_Response *response = answer_json(&body);
+	if (cursor[0])
+		link_next(response, request, cursor);
+	return answer_send(request, MHD_HTTP_OK, response);
+}
+
+enum MHD_Result handle_job_list(struct request *request)
+{
+	struct readers *readers = request->server->readers;
+	struct err err = ERR_INIT;
+	struct queue *queue = NULL;
+	struct problems problems;
+	struct listing listing;
+	problems_init(&problems);
+	read_query(request, &listing, &problems);
+	if (problems.total > 0) {
+		enum MHD_Result answered =
+			answer_problems(request, ERR_BAD_REQUEST, &problems);
+		problems_release(&problems);
+		return answered;
+	}
+	problems_release(&problems);
+	if (readers_take(readers, &queue, &err) < 0)
+		return answer_error(request, &err);
+	enum MHD_Result result = list_jobs(request, queue, &listing);
+	readers_give(readers, queue);
+	return result;
+}
