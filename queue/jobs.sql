@@ -31,11 +31,12 @@ INSERT INTO job_stdin (job_id, content) VALUES (?1, ?2)
 -- name: job_stdin_get
 SELECT content FROM job_stdin WHERE job_id = ?1
 
--- By the primary key (principal, key).
+-- By the primary key (principal, key). The key outlives its job: then its tombstone tells the id.
 -- name: idempotency_get
-SELECT i.body_hash, j.uuid, j.id, j.submitted_at
+SELECT i.body_hash, coalesce(j.uuid, t.uuid), i.job_id, coalesce(j.submitted_at, i.created_at)
   FROM idempotency i
-  JOIN jobs j ON j.id = i.job_id
+  LEFT JOIN jobs j ON j.id = i.job_id
+  LEFT JOIN tombstones t ON t.job_id = i.job_id
  WHERE i.principal = ?1 AND i.key = ?2
 
 -- name: idempotency_insert

@@ -53,6 +53,15 @@ struct work_list {
 	size_t claimed; /* how many of them wait for a slot */
 };
 
+/* --- what is over --- */
+
+/* Times of CLOCK_BOOTTIME; at most one of the two is under way. */
+struct pruning {
+	struct retention *retention;
+	struct sweep *sweep;
+	int64_t retention_due_us, sweep_due_us, step_due_us;
+};
+
 /* --- the worker --- */
 
 struct supervisor {
@@ -71,6 +80,8 @@ struct supervisor {
 	int64_t due_at;		  /* wall clock: a job waits for it; DUE_NEVER */
 	int64_t armed_at;	  /* what due_fd is set to */
 	struct work_list works;
+
+	struct pruning pruning;
 
 	bool wants_look;      /* somebody rang, or the database changed */
 	bool wants_claim;     /* more may be queued, or room has come free */
@@ -154,6 +165,19 @@ bool due_look(struct supervisor *supervisor);
 
 /* Sets due_fd to it, before sleeping. */
 void due_arm(struct supervisor *supervisor);
+
+/* --- prune.c --- */
+
+/* A step of retention or of the sweep, if one is due. `is_idle`: nothing else was to be
+ * done just now. */
+void prune_between_rounds(struct supervisor *supervisor, bool is_idle);
+
+/* How long to sleep for the next step; `timeout_ms` (-1: for ever) when none is near. */
+int prune_timeout_ms(const struct supervisor *supervisor, int timeout_ms);
+
+/* Gives up what is under way; the next one begins anew, when it is due. To be called
+ * before the configuration goes. */
+void prune_reset(struct supervisor *supervisor);
 
 /* --- adopt.c --- */
 
