@@ -3,6 +3,7 @@
  * The answer is sent after the commit and rendered from what was submitted: reading the
  * row back would cost as much as writing it. */
 #include "httpapi/answer.h"
+#include "httpapi/gone.h"
 #include "httpapi/handlers.h"
 #include "httpapi/job_json.h"
 #include "httpapi/lookup.h"
@@ -115,9 +116,9 @@ static enum MHD_Result answer_replay(struct request *request)
 		return answer_error(request, &err);
 	int found =
 		queue_job_as_submitted(queue, submitting->write.submitted.id, &job, &err);
-	readers_give(readers, queue);
 	if (found == 0)
-		err_set(&err, ERR_GONE, "the job of this key has been removed");
+		gone_job(request, queue, submitting->write.submitted.id, &err);
+	readers_give(readers, queue);
 	if (found <= 0)
 		return answer_error(request, &err);
 	struct attempt none;
