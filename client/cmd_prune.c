@@ -160,8 +160,11 @@ static cJSON *rule_item(const struct prune *prune, size_t index,
 	json_put_int(&json, "outputs", tally->outputs);
 	json_put_int(&json, "bytes", tally->output_bytes);
 	json_put_int(&json, "exempt", tally->exempt);
-	json_put_time(&json, "oldest_job_at", tally->oldest_job_at);
-	json_put_time(&json, "oldest_output_at", tally->oldest_output_at);
+	/* only a preview walks through all that stays */
+	json_put_time(&json, "oldest_job_at",
+		      prune->is_preview ? tally->oldest_job_at : 0);
+	json_put_time(&json, "oldest_output_at",
+		      prune->is_preview ? tally->oldest_output_at : 0);
 	json_close(&json, '}');
 	(void)json_parse(buf_text(&text), text.length, NULL, &item, NULL);
 	return item;
