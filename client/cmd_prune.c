@@ -39,10 +39,9 @@ static int open_file(struct prune *prune, const char *path, struct err *err)
 {
 	const char *slash = strrchr(path, '/');
 	const char *name = slash == NULL ? path : slash + 1;
-	AUTO_FREE char *dir =
-		slash == NULL	? mem_strdup(".")
-		: slash == path ? mem_strdup("/")
-				: mem_strndup(path, (size_t)(slash - path));
+	AUTO_FREE char *dir = slash == NULL   ? mem_strdup(".")
+			      : slash == path ? mem_strdup("/")
+					      : mem_strndup(path, (size_t)(slash - path));
 	if (prune->is_preview)
 		return queue_open_file(&prune->queue, path, err);
 	if (strcmp(name, "reeve.db") != 0)
@@ -148,8 +147,8 @@ static cJSON *rule_item(const struct prune *prune, size_t index,
 		snprintf(name, sizeof(name), "%zu", index);
 		describe_rule(&rules->item[index], &words);
 	} else {
-		buf_append_text(&words, rules->count > 0 ? "what no rule fits"
-							 : "any job");
+		buf_append_text(&words,
+				rules->count > 0 ? "what no rule fits" : "any job");
 	}
 	json_writer_init(&json, &text);
 	json_open(&json, NULL, '{');

@@ -35,9 +35,10 @@ int gone_job(struct request *request, struct queue *queue, const char *id,
 	json_put_time(&json, "finished_at", stone.finished_at);
 	json_put_time(&json, "removed_at", stone.pruned_at);
 	facts_keep(request, &json, &facts);
-	return err_set(err, ERR_GONE,
-		       "the job has ended (%s) and was removed since: `removed` says when",
-		       stone.state);
+	return err_set(
+		err, ERR_GONE,
+		"the job has ended (%s) and was removed since: `removed` says when",
+		stone.state);
 }
 
 void gone_output(struct request *request, struct queue *queue, const struct job *job,

@@ -5,7 +5,8 @@
 #include "httpapi/request.h"
 
 /* The job that request->argument names: an id, a unique prefix of one, or "last" (the
- * asker's newest). ERR_NOT_FOUND, ERR_CONFLICT (several begin so), ERR_GONE (it was pruned). */
+ * asker's newest). ERR_NOT_FOUND, ERR_CONFLICT (several begin so), ERR_GONE (it was
+ * pruned). */
 int lookup_job(struct request *request, struct queue *queue, struct job *ret,
 	       struct err *err);
 

@@ -44,11 +44,12 @@ int member_choice(struct reading *reading, const char *pointer, const cJSON *val
 		  const char *const *words);
 
 /* The first and the last moment that it may start, as RFC 3339; its deadline; its hold;
- * its retries (member_waiting.c). */
+ * whether it is kept; its retries (member_waiting.c). */
 void member_run_at(struct reading *reading, const char *pointer, const cJSON *value);
 void member_expires_at(struct reading *reading, const char *pointer, const cJSON *value);
 void member_deadline(struct reading *reading, const char *pointer, const cJSON *value);
 void member_hold(struct reading *reading, const char *pointer, const cJSON *value);
+void member_keep(struct reading *reading, const char *pointer, const cJSON *value);
 void member_retry(struct reading *reading, const char *pointer, const cJSON *value);
 
 /* Readers for objects of strings. */

@@ -280,6 +280,7 @@ static const struct member SUBMISSION[] = {
 	{.name = "expires_at",        .read = member_expires_at},
 	{.name = "deadline_s",        .read = member_deadline},
 	{.name = "hold",              .read = member_hold},
+	{.name = "keep",              .read = member_keep},
 	{.name = "retry",             .read = member_retry},
 	{.name = "depends_on"}, {.name = "depends_rule"},
 	{.name = "unique"}, {.name = "callback"}, {.name = "ref"},

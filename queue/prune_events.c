@@ -47,7 +47,8 @@ bool chain_head_is_named(const struct chain_head *head, const char *kind,
 struct span {
 	struct chain_head head; /* the last that goes */
 	int64_t events;
-	bool is_worth_it; /* something else goes than what earlier runs said of themselves */
+	bool is_worth_it; /* something else goes than what earlier runs said of themselves
+			   */
 };
 
 /* The oldest events, as far as all of them are older than `before`. 0 or -1. */

@@ -62,11 +62,10 @@ static int remnants_left(struct queue *queue, const struct remnants *list,
 			 struct err *err)
 {
 	for (size_t i = 0; i < list->count; i++)
-		if (list->item[i].is_gone &&
-		    db_run(queue, STATEMENT_OUTPUT_LEFT,
-			   BINDS(as_int(list->item[i].job_row),
-				 as_int(list->item[i].attempt)),
-			   err) < 0)
+		if (list->item[i].is_gone && db_run(queue, STATEMENT_OUTPUT_LEFT,
+						    BINDS(as_int(list->item[i].job_row),
+							  as_int(list->item[i].attempt)),
+						    err) < 0)
 			return -1;
 	return 0;
 }
@@ -88,9 +87,8 @@ static int marked_load(struct queue *queue, struct retention *run, struct remnan
 		run->mark_attempt = sqlite3_column_int64(stmt, 1);
 		item->attempt = (int)run->mark_attempt;
 		column_id(stmt, 2, item->job_id);
-		item->is_gone =
-			!is_our_path(item->job_id, item->attempt,
-				     (const char *)sqlite3_column_text(stmt, 3));
+		item->is_gone = !is_our_path(item->job_id, item->attempt,
+					     (const char *)sqlite3_column_text(stmt, 3));
 	}
 	db_end(stmt);
 	return more;
@@ -139,9 +137,8 @@ static int leaving_load(struct queue *queue, int64_t row, struct remnants *list,
 		item->job_row = row;
 		item->attempt = sqlite3_column_int(stmt, 0);
 		column_id(stmt, 1, item->job_id);
-		item->is_gone =
-			!is_our_path(item->job_id, item->attempt,
-				     (const char *)sqlite3_column_text(stmt, 2));
+		item->is_gone = !is_our_path(item->job_id, item->attempt,
+					     (const char *)sqlite3_column_text(stmt, 2));
 	}
 	db_end(stmt);
 	return more;
@@ -191,9 +188,8 @@ static bool is_stuck(const struct remnants *list, int64_t row)
 /* --- rows --- */
 
 static const enum statement COMPANIONS[] = {
-	STATEMENT_PRUNE_STDIN,	 STATEMENT_PRUNE_OUTPUT,
-	STATEMENT_PRUNE_ATTEMPTS, STATEMENT_PRUNE_LABELS,
-	STATEMENT_PRUNE_DEPENDENCIES, STATEMENT_PRUNE_SIGNALS,
+	STATEMENT_PRUNE_STDIN,	STATEMENT_PRUNE_OUTPUT,	      STATEMENT_PRUNE_ATTEMPTS,
+	STATEMENT_PRUNE_LABELS, STATEMENT_PRUNE_DEPENDENCIES, STATEMENT_PRUNE_SIGNALS,
 	STATEMENT_PRUNE_JOB,
 };
 
@@ -302,8 +298,8 @@ static int slice_event(struct queue *queue, const struct retention *run,
 
 /* --- one slice --- */
 
-static int let_go(struct queue *queue, struct retention *run, const struct remnants *files,
-		  struct remnants *unknown, struct err *err)
+static int let_go(struct queue *queue, struct retention *run,
+		  const struct remnants *files, struct remnants *unknown, struct err *err)
 {
 	struct slice slice = {.at = 0};
 	if (slice_moment(queue, &slice.at, err) != 0)
@@ -323,8 +319,7 @@ static int let_go(struct queue *queue, struct retention *run, const struct remna
 				       ? leaver->output_bytes
 				       : 0;
 	}
-	return slice.jobs + slice.outputs == 0 ? 0
-					       : slice_event(queue, run, &slice, err);
+	return slice.jobs + slice.outputs == 0 ? 0 : slice_event(queue, run, &slice, err);
 }
 
 static void count_gone(struct retention *run)
@@ -342,8 +337,8 @@ static void count_gone(struct retention *run)
 
 /* Marks what lies in files and removes them, in a transaction of its own; most slices
  * have none. 0 or -1. */
-static int files_first(struct queue *queue, struct retention *run,
-		       struct remnants *files, struct err *err)
+static int files_first(struct queue *queue, struct retention *run, struct remnants *files,
+		       struct err *err)
 {
 	struct timed timed;
 	if (timed_begin(queue, &timed, err) != 0)

@@ -525,9 +525,9 @@ int queue_stop_requests(struct queue *queue, int64_t after_row, struct stop_requ
 /* --- proving and keeping --- */
 
 struct verify_result {
-	int64_t events;	   /* rows whose hash fits */
-	int64_t outputs;   /* stored outputs whose hash fits */
-	int64_t pruned;	   /* the last event that was pruned, 0 none: where the walk began */
+	int64_t events;	 /* rows whose hash fits */
+	int64_t outputs; /* stored outputs whose hash fits */
+	int64_t pruned; /* the last event that was pruned, 0 none: where the walk began */
 	int64_t bad_event; /* 0, or the first event row that does not fit */
 	char detail[200];  /* of the first thing that does not fit, "" */
 };

@@ -1,7 +1,8 @@
 /* retention.c - one run: the walk over what is over, and what each rule says of it.
  *
  * What is counted is what stays, so that a second run comes to the same end as the first.
- * Where all limits are ages the walk begins at the youngest that one of them can reach. */
+ * Where all limits are ages the walk begins at the youngest that one of them can reach.
+ */
 #include "queue/retention_run.h"
 
 /* --- which rule, and what it says --- */
@@ -108,8 +109,8 @@ static void keep_job(struct retention *run, const struct walked *job)
 }
 
 /* Adds the job to those that leave, if something of it does. 0 or -1. */
-static int judge_job(struct queue *queue, struct retention *run,
-		     const struct walked *job, struct err *err)
+static int judge_job(struct queue *queue, struct retention *run, const struct walked *job,
+		     struct err *err)
 {
 	const struct tally_kept *kept = &run->kept[job->rule];
 	const struct retention_limits rows = row_limits(run->policy, job->rule);

@@ -44,12 +44,14 @@ struct viewer;
 struct retention_tally {
 	int64_t seen; /* jobs that it is for */
 	int64_t outputs, output_bytes, jobs;
-	int64_t exempt;				/* over a limit, and kept all the same */
-	int64_t oldest_output_at, oldest_job_at; /* ends of the oldest that stay; 0 none */
+	int64_t exempt; /* over a limit, and kept all the same */
+	int64_t oldest_output_at,
+		oldest_job_at; /* ends of the oldest that stay; 0 none */
 };
 
 struct retention_report {
-	const struct retention_tally *rule; /* one for each rule, then that for the rest */
+	const struct retention_tally
+		*rule; /* one for each rule, then that for the rest */
 	size_t rules;
 	int64_t outputs, output_bytes, jobs; /* in all */
 	int64_t definitions;		     /* of tasks that no job refers to */

@@ -30,6 +30,9 @@ SELECT j.finished_at IS NULL
   FROM jobs j
  WHERE j.id = ?1
 
+-- name: keep_job
+INSERT OR IGNORE INTO kept_jobs (job_id, by, at) VALUES (?1, ?2, ?3)
+
 -- --- outputs ---
 
 -- First its row says that the file goes. By output_files.

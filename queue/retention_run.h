@@ -32,10 +32,10 @@ struct retention {
 	/* the walk */
 	int64_t after_at, after_row; /* where it is */
 	int64_t mark_row, mark_attempt;
-	struct retention_tally *tally;		     /* one for each rule and one more */
-	struct tally_kept { /* what each keeps */
+	struct retention_tally *tally; /* one for each rule and one more */
+	struct tally_kept {	       /* what each keeps */
 		int64_t outputs, output_bytes, jobs, job_bytes;
-	} *kept;
+	} * kept;
 	struct leavers leavers;
 	struct retention_report report;
 };

@@ -117,6 +117,10 @@ static int companions_insert(struct queue *queue, const struct submission *s, in
 			 as_blob(s->body_hash, DIGEST_BYTES), as_int(row), as_int(now)),
 		   err) < 0)
 		return -1;
+	if (s->is_kept &&
+	    db_run(queue, STATEMENT_KEEP_JOB,
+		   BINDS(as_int(row), as_text(s->owner), as_int(now)), err) < 0)
+		return -1;
 	AUTO_BUF struct buf data = BUF_INIT(256);
 	const char *reason;
 	const enum job_state state = submission_state(s, now, &reason);

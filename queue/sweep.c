@@ -3,7 +3,8 @@
  * A directory is read entry by entry and the database asked about each: who made the file
  * had committed its attempt before, so an attempt that is not there never will be. Only
  * names of ours in directories of ours are looked at, opened without following links; a
- * file that was touched lately, or that somebody has locked, is left for the next time. */
+ * file that was touched lately, or that somebody has locked, is left for the next time.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -262,8 +263,8 @@ static int missing_find(struct queue *queue, struct sweep *sweep, struct missing
 {
 	sqlite3_stmt *stmt;
 	int more, count = 0;
-	AUTO_CLOSE const int state =
-		sys.openat(AT_FDCWD, queue->state_dir, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	AUTO_CLOSE const int state = sys.openat(AT_FDCWD, queue->state_dir,
+						O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 	*ret_looked = 0;
 	if (state < 0)
 		return err_sys(err, ERR_INTERNAL, errno, "opening %s", queue->state_dir);

@@ -137,6 +137,7 @@ void prune_between_rounds(struct supervisor *supervisor, bool is_idle)
 	supervisor->is_dirty = true;
 	(void)queue_checkpoint(supervisor->queue, supervisor->config->wal_bytes, NULL);
 	took_us = clock_boot_us() - now_us;
-	pruning->step_due_us = clock_boot_us() +
-			       (2 * took_us > REST_LEAST_US ? 2 * took_us : REST_LEAST_US);
+	pruning->step_due_us =
+		clock_boot_us() +
+		(2 * took_us > REST_LEAST_US ? 2 * took_us : REST_LEAST_US);
 }

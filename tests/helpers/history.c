@@ -45,8 +45,8 @@ struct plan {
 
 static int64_t time_of(const struct plan *plan, int64_t i)
 {
-	return plan->begin_us + (int64_t)((double)plan->span_us * (double)i /
-					  (double)plan->count);
+	return plan->begin_us +
+	       (int64_t)((double)plan->span_us * (double)i / (double)plan->count);
 }
 
 static bool has_file(const struct plan *plan, int64_t i)

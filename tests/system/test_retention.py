@@ -184,6 +184,7 @@ def test_large_output_goes_with_its_files(reeve):
 def test_a_pruned_job_is_410_with_what_remains(reeve):
     reeve.start(retention=ALL)
     job = reeve.run("sh", "-c", "exit 3")
+    kept = reeve.run("echo", "kept", keep=True)
     living = reeve.submit("sleep", "1000")
     reeve.wait_running(living)
     prune(reeve)
@@ -195,6 +196,7 @@ def test_a_pruned_job_is_410_with_what_remains(reeve):
         assert removed["finished_at"] == job["finished_at"] and removed["removed_at"] > job["finished_at"]
     assert reeve.request("GET", "/v1/jobs/" + str(uuid.uuid4())).status == 404
     assert reeve.job(living)["state"] == "running"
+    assert reeve.output(kept) == b"kept\n"
     reeve.cancel(living, force=True)
     reeve.wait(living)
 

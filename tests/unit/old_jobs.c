@@ -49,6 +49,7 @@ static struct submission submission_of(const struct old_job *old)
 	struct submission submission = fixture_submission();
 	submission.queue = old->queue;
 	submission.labels = old->labels;
+	submission.is_kept = old->is_kept;
 	submission.stdin_data = "in";
 	submission.stdin_bytes = 2;
 	if (old->task != NULL) {
@@ -99,6 +100,26 @@ void old_job_make(struct fixture *f, const struct old_job *old, struct submitted
 	assert_int_equal(fixture_import(f, &list.item[0], &end), 1);
 	claim_list_release(&list);
 	wall_set(WALL_START_US);
+}
+
+/* clang-format off */
+const struct old_job OLD_JOB[OLD_JOBS] = {
+	{.age_us = 400 * DAY_US, .exit_code = 1, .output_bytes = 600, .labels = "{\"a\":\"b\"}"},
+	{.age_us = 390 * DAY_US, .output_bytes = 50, .is_in_file = true},
+	{.age_us = 41 * DAY_US, .exit_code = 2, .output_bytes = 400, .queue = "ci", .is_in_file = true},
+	{.age_us = 40 * DAY_US, .output_bytes = 300},
+	{.age_us = 10 * DAY_US, .exit_code = 3, .output_bytes = 200, .task = "thumb", .is_in_file = true},
+	{.age_us = 5 * DAY_US},
+	{.age_us = DAY_US, .output_bytes = 100},
+};
+void old_jobs_make(struct fixture *f, struct submitted ret[OLD_JOBS])
+{
+	char sql[96];
+	for (size_t i = 0; i < OLD_JOBS; i++)
+		old_job_make(f, &OLD_JOB[i], &ret[i]);
+	(void)snprintf(sql, sizeof sql, "INSERT OR IGNORE INTO job_labels VALUES ('a=b', %lld)",
+		       (long long)ret[0].row);
+	assert_int_equal(fixture_sql(f->dir, sql, NULL), 0);
 }
 
 void policy_read(const struct fixture *f, const char *text, struct config *ret)

@@ -14,13 +14,18 @@ struct old_job {
 	int exit_code;
 	const char *queue, *task; /* NULL: default, a command */
 	size_t output_bytes;	  /* 0: none */
-	bool is_in_file;
+	bool is_in_file, is_kept;
 	const char *labels;
 };
 
 /* Submits, runs and ends it; oldest first, so that time goes forwards. Leaves the clock
  * at WALL_START_US. */
 void old_job_make(struct fixture *f, const struct old_job *old, struct submitted *ret);
+
+/* Some of all sorts, from the oldest to the newest. */
+#define OLD_JOBS 7
+extern const struct old_job OLD_JOB[OLD_JOBS];
+void old_jobs_make(struct fixture *f, struct submitted ret[OLD_JOBS]);
 
 /* The path of its output file. */
 void old_job_path(const struct fixture *f, const char *id, const char *suffix,

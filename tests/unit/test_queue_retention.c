@@ -29,31 +29,13 @@ static void test_the_outcomes_are_the_final_states(void **state)
 
 /* --- rules --- */
 
-/* From the oldest to the newest, as they are made. */
-static const struct old_job OLD[] = {
-	{.age_us = 400 * DAY_US, .exit_code = 1, .output_bytes = 600, .labels = "{\"a\":\"b\"}"},
-	{.age_us = 390 * DAY_US, .output_bytes = 50, .is_in_file = true},
-	{.age_us = 41 * DAY_US, .exit_code = 2, .output_bytes = 400, .queue = "ci", .is_in_file = true},
-	{.age_us = 40 * DAY_US, .output_bytes = 300},
-	{.age_us = 10 * DAY_US, .exit_code = 3, .output_bytes = 200, .task = "thumb", .is_in_file = true},
-	{.age_us = 5 * DAY_US},
-	{.age_us = DAY_US, .output_bytes = 100},
-};
-#define OLD_COUNT ARRAY_SIZE(OLD)
-
-static void make_old(struct fixture *f, struct submitted ret[OLD_COUNT])
-{
-	for (size_t i = 0; i < OLD_COUNT; i++)
-		old_job_make(f, &OLD[i], &ret[i]);
-}
-
 /* '+' all of it is there, '-' its output went, 'x' it went, '.' it never had an output;
  * from the oldest to the newest. And files are there if and only if a row names them. */
 static void assert_left(struct fixture *f, const struct submitted *jobs,
 			const char *expected, const char *what)
 {
-	char now[OLD_COUNT + 1] = "", path[256];
-	for (size_t i = 0; i < OLD_COUNT; i++) {
+	char now[OLD_JOBS + 1] = "", path[256];
+	for (size_t i = 0; i < OLD_JOBS; i++) {
 		struct job job;
 		struct attempt last;
 		const int found = queue_job_get(f->queue, &FIXTURE_ADMIN, jobs[i].id,
@@ -70,15 +52,15 @@ static void assert_left(struct fixture *f, const struct submitted *jobs,
 			if (now[i] == '-') {
 				assert_int_equal(last.removed_at, wall_now_us());
 				assert_int_equal(last.stdout_bytes,
-						 OLD[i].output_bytes);
+						 OLD_JOB[i].output_bytes);
 			}
 			attempt_release(&last);
 			job_release(&job);
 		}
 		old_job_path(f, jobs[i].id, "log", path);
-		assert_int_equal(is_there(path), now[i] == '+' && OLD[i].is_in_file);
+		assert_int_equal(is_there(path), now[i] == '+' && OLD_JOB[i].is_in_file);
 		old_job_path(f, jobs[i].id, "idx", path);
-		assert_int_equal(is_there(path), now[i] == '+' && OLD[i].is_in_file);
+		assert_int_equal(is_there(path), now[i] == '+' && OLD_JOB[i].is_in_file);
 	}
 	if (strcmp(now, expected) != 0)
 		fail_msg("%s: %s instead of %s", what, now, expected);
@@ -123,13 +105,15 @@ static const struct rule_case RULE_CASES[] = {
 	 "xxx-x.+"},
 	{"{\"rules\": [{\"outcome\": \"lost\", \"rows\": {\"keep_last\": 0}}]}",
 	 "xx--+.+"},
-	{"{\"rules\": [{\"outcome\": \"any\", \"rows\": {\"keep_last\": 0}}]}", "xxxxxxx"},
+	{"{\"rules\": [{\"outcome\": \"any\", \"rows\": {\"keep_last\": 0}}]}",
+	 "xxxxxxx"},
 	{"{\"rules\": [{\"queue\": \"ci\", \"rows\": {\"keep_last\": 0}}]}", "xxx-+.+"},
 	{"{\"rules\": [{\"queue\": \"default\", \"rows\": {\"keep_last\": 0}}]}",
 	 "xx-xxxx"},
 	{"{\"rules\": [{\"task\": \"thumb\", \"output\": {\"max_age_s\": 3600}}]}",
 	 "xx---.+"},
-	{"{\"rules\": [{\"task\": \"thumb\", \"queue\": \"ci\", \"rows\": {\"keep_last\": "
+	{"{\"rules\": [{\"task\": \"thumb\", \"queue\": \"ci\", \"rows\": "
+	 "{\"keep_last\": "
 	 "0}}]}",
 	 "xx--+.+"},
 	/* the first that fits */
@@ -151,10 +135,10 @@ static void test_each_rule_keeps_what_it_says(void **state)
 		void *own = NULL;
 		struct config config;
 		struct retention_report preview, report, again;
-		struct submitted jobs[OLD_COUNT];
+		struct submitted jobs[OLD_JOBS];
 		assert_int_equal(wall_setup(&own), 0);
 		struct fixture *f = own;
-		make_old(f, jobs);
+		old_jobs_make(f, jobs);
 		policy_read(f, RULE_CASES[i].policy, &config);
 		config.retention.events_age_us = 0;
 		retention_finish(f, &config.retention, true, &preview);
@@ -165,7 +149,8 @@ static void test_each_rule_keeps_what_it_says(void **state)
 		assert_int_equal(preview.jobs, report.jobs);
 		assert_int_equal(preview.outputs, report.outputs);
 		assert_int_equal(preview.output_bytes, report.output_bytes);
-		const int64_t events = fixture_number(f->dir, "SELECT max(id) FROM events");
+		const int64_t events =
+			fixture_number(f->dir, "SELECT max(id) FROM events");
 		retention_finish(f, &config.retention, false, &again);
 		assert_int_equal(again.jobs + again.outputs, 0);
 		assert_int_equal(fixture_number(f->dir, "SELECT max(id) FROM events"),
@@ -182,8 +167,8 @@ static void test_definitions_go_with_their_last_job(void **state)
 	struct fixture *f = *state;
 	struct config config;
 	struct retention_report report;
-	struct submitted jobs[OLD_COUNT];
-	make_old(f, jobs);
+	struct submitted jobs[OLD_JOBS];
+	old_jobs_make(f, jobs);
 	policy_read(f, "{}", &config);
 	retention_finish(f, &config.retention, false, &report);
 	fixture_assert_sql(f->dir, "SELECT count(*) FROM task_definitions", "1");
@@ -223,13 +208,12 @@ static const struct old_job PARENT = {
 
 static void test_kept_jobs_stay(void **state)
 {
+	struct old_job kept = PARENT;
 	struct fixture *f = *state;
 	struct submitted job;
-	char sql[128];
-	old_job_make(f, &PARENT, &job);
-	(void)snprintf(sql, sizeof sql, "INSERT INTO kept_jobs VALUES (%lld, 'uid:0', 1)",
-		       (long long)job.row);
-	assert_int_equal(fixture_sql(f->dir, sql, NULL), 0);
+	kept.is_kept = true;
+	old_job_make(f, &kept, &job);
+	fixture_assert_sql(f->dir, "SELECT by FROM kept_jobs", "uid:1000");
 	assert_kept(f, job.id, true);
 	assert_int_equal(fixture_sql(f->dir, "DELETE FROM kept_jobs", NULL), 0);
 	assert_kept(f, job.id, false);
@@ -286,7 +270,8 @@ static void test_a_tombstone_answers_its_owner(void **state)
 	assert_int_equal(
 		queue_tombstone_get(f->queue, &stranger, job.id, &stone, &f->err), 0);
 	assert_int_equal(
-		queue_tombstone_get(f->queue, &FIXTURE_ADMIN, job.id, &stone, &f->err), 1);
+		queue_tombstone_get(f->queue, &FIXTURE_ADMIN, job.id, &stone, &f->err),
+		1);
 }
 
 static void test_a_key_outlives_its_job(void **state)
@@ -311,116 +296,6 @@ static void test_a_key_outlives_its_job(void **state)
 	assert_true(again.is_replay);
 	assert_string_equal(again.id, first.id);
 	fixture_assert_sql(f->dir, "SELECT count(*) FROM jobs", "0");
-}
-
-/* --- the chain --- */
-
-/* All seven jobs; then the events of the three oldest go. */
-static void prune_the_events(struct fixture *f, struct submitted jobs[OLD_COUNT])
-{
-	struct config config;
-	struct retention_report report;
-	make_old(f, jobs);
-	policy_read(f, "{\"events_max_age_s\": 3499200}", &config); /* 40.5 days */
-	retention_finish(f, &config.retention, true, &report);
-	assert_int_equal(report.events, 9);
-	retention_finish(f, &config.retention, false, &report);
-	assert_int_equal(report.events, 9);
-	config_release(&config);
-}
-
-static void test_the_chain_goes_on_from_its_head(void **state)
-{
-	struct fixture *f = *state;
-	struct submitted jobs[OLD_COUNT];
-	struct verify_result result;
-	prune_the_events(f, jobs);
-	assert_sound(f);
-	assert_int_equal(queue_verify(f->queue, f->dir, &result, &f->err), 0);
-	assert_int_equal(result.pruned, 9);
-	fixture_assert_sql(f->dir, "SELECT min(id) FROM events", "10");
-	fixture_assert_sql(f->dir, "SELECT event_id FROM chain_heads", "9");
-	fixture_assert_sql(f->dir,
-			   "SELECT json_extract(data, '$.through') || ' ' || "
-			   "json_extract(data, '$.events') FROM events WHERE kind = "
-			   "'pruned'",
-			   "9 9");
-	/* the third job is there, though none of its events are */
-	fixture_assert_job(f, jobs[2].id, JOB_FAILED, "exit");
-	fixture_assert_events(f, jobs[2].id, "");
-	/* nothing but its own trace has become old: no new one is made of that */
-	struct config config;
-	struct retention_report report;
-	wall_go_on(50 * DAY_US);
-	policy_read(f, "{\"output_max_age_s\": 0, \"rows_max_age_s\": 0, "
-		       "\"events_max_age_s\": 3499200}",
-		    &config);
-	retention_finish(f, &config.retention, false, &report);
-	assert_int_equal(report.events, 14); /* 12 of jobs, jobs_pruned, pruned */
-	wall_go_on(50 * DAY_US);
-	retention_finish(f, &config.retention, false, &report);
-	assert_int_equal(report.events, 0);
-	assert_sound(f);
-	config_release(&config);
-}
-
-static void test_tampering_is_found_behind_a_head(void **state)
-{
-	static const struct {
-		const char *sql, *found;
-	} cases[] = {
-		{"DROP TRIGGER events_no_update; UPDATE events SET at = at + 1 WHERE id "
-		 "= 12",
-		 "event 12 was changed"},
-		{"DROP TRIGGER events_no_delete; DELETE FROM events WHERE id <= 12",
-		 "event 13 does not follow"},
-		{"DELETE FROM chain_heads", "event 10 does not follow"},
-		{"UPDATE chain_heads SET hash = zeroblob(32)", "event 10 was changed"},
-		/* a cut through the open door: the head is right, but nobody made it */
-		{"INSERT INTO chain_heads SELECT id, hash, at + 1, 1 FROM events WHERE "
-		 "id = 12; DELETE FROM events WHERE id <= 12",
-		 "event 13 is said to be the first"},
-		/* a job that is made to disappear */
-		{"INSERT INTO tombstones SELECT id, uuid, owner, state, finished_at, "
-		 "3000000000000000 FROM jobs WHERE id = 7; DELETE FROM output WHERE "
-		 "job_id = 7; DELETE FROM attempts WHERE job_id = 7; DELETE FROM "
-		 "job_stdin WHERE job_id = 7; DELETE FROM jobs WHERE id = 7",
-		 "1 tombstones of jobs"},
-		{"DROP TRIGGER tombstones_no_update; UPDATE tombstones SET owner = "
-		 "'uid:0' WHERE job_id = 1",
-		 "tombstones that event 22 tells of"},
-		{"DROP TRIGGER tombstones_no_delete; DELETE FROM tombstones WHERE job_id "
-		 "= 1",
-		 "tombstones that event 22 tells of"},
-	};
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		void *own = NULL;
-		struct submitted jobs[OLD_COUNT];
-		assert_int_equal(wall_setup(&own), 0);
-		struct fixture *f = own;
-		prune_the_events(f, jobs);
-		assert_int_equal(fixture_sql(f->dir, cases[i].sql, NULL), SQLITE_OK);
-		assert_unsound(f, cases[i].found);
-		(void)wall_teardown(&own);
-	}
-}
-
-static void test_the_doors_are_shut(void **state)
-{
-	static const char *const refused[] = {
-		"DELETE FROM jobs WHERE id = 7",
-		"DELETE FROM events WHERE id = 12",
-		"DELETE FROM tombstones",
-		"UPDATE tombstones SET state = 'failed'",
-		"INSERT INTO tombstones SELECT * FROM tombstones",
-	};
-	struct fixture *f = *state;
-	struct submitted jobs[OLD_COUNT];
-	prune_the_events(f, jobs);
-	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
-		assert_int_equal(fixture_sql(f->dir, refused[i], NULL), SQLITE_CONSTRAINT);
-	assert_sound(f);
 }
 
 /* --- deaths --- */
@@ -485,10 +360,10 @@ static int die_everywhere(bool at_commits)
 		void *own = NULL;
 		struct config config;
 		struct retention_report report;
-		struct submitted jobs[OLD_COUNT];
+		struct submitted jobs[OLD_JOBS];
 		assert_int_equal(wall_setup(&own), 0);
 		struct fixture *f = own;
-		make_old(f, jobs);
+		old_jobs_make(f, jobs);
 		policy_read(f, "{\"slice\": 2, \"events_max_age_s\": 3499200}", &config);
 		has_died = run_and_die(f, &config.retention,
 				       at_commits ? deaths + 1 : INT32_MAX,
@@ -579,8 +454,8 @@ static void test_one_rule_alone(void **state)
 {
 	struct fixture *f = *state;
 	struct config config;
-	struct submitted jobs[OLD_COUNT];
-	make_old(f, jobs);
+	struct submitted jobs[OLD_JOBS];
+	old_jobs_make(f, jobs);
 	policy_read(f, "{\"rules\": [{\"queue\": \"ci\", \"rows\": {\"keep_last\": 0}}]}",
 		    &config);
 	struct retention *run = retention_open(&config.retention, 0, false, "uid:7");
@@ -608,9 +483,6 @@ int main(void)
 		TEST(test_living_jobs_and_what_they_wait_for_stay),
 		TEST(test_a_tombstone_answers_its_owner),
 		TEST(test_a_key_outlives_its_job),
-		TEST(test_the_chain_goes_on_from_its_head),
-		cmocka_unit_test(test_tampering_is_found_behind_a_head),
-		TEST(test_the_doors_are_shut),
 		cmocka_unit_test(test_a_death_at_any_commit_loses_nothing),
 		cmocka_unit_test(test_a_death_between_files_loses_nothing),
 		TEST(test_a_file_that_stays_keeps_its_rows),

@@ -166,7 +166,8 @@ static void test_attempts_keep_what_is_theirs(void **state)
 	fixture_submit(f, "uid:1000", &lost);
 	fixture_claim(f, &list);
 	assert_done(queue_begin(f->queue, &f->err), &f->err);
-	assert_done(queue_attempt_lost(f->queue, lost.row, 1, "reboot", &f->err), &f->err);
+	assert_done(queue_attempt_lost(f->queue, lost.row, 1, "reboot", &f->err),
+		    &f->err);
 	assert_done(queue_commit(f->queue, &f->err), &f->err);
 	claim_list_release(&list);
 	fixture_submit(f, "uid:1000", &living);
@@ -240,10 +241,11 @@ static void test_a_missing_file_is_recorded(void **state)
 	assert_int_equal(report.files, 1); /* its index, which nobody needs now */
 	fixture_assert_sql(f->dir, "SELECT count(*) FROM output WHERE stored = 'file'",
 			   "1");
-	fixture_assert_events(f, missing.id,
-			      "submitted queued by uid:1000|started running|ended "
-			      "succeeded {\"attempt\":1,\"exit_code\":0}|output_missing - "
-			      "{\"attempt\":1,\"bytes\":9}");
+	fixture_assert_events(
+		f, missing.id,
+		"submitted queued by uid:1000|started running|ended "
+		"succeeded {\"attempt\":1,\"exit_code\":0}|output_missing - "
+		"{\"attempt\":1,\"bytes\":9}");
 	assert_sound(f);
 	assert_int_equal(sweep(f, false).missing, 0);
 	name_of(missing.id, "idx", name);
