@@ -7,7 +7,7 @@
 #include "worker/supervise.h"
 
 #define REST_LEAST_US (5 * US_PER_MS)
-#define PATIENCE_US US_PER_S
+#define PATIENCE_US (200 * US_PER_MS)
 #define AGAIN_US (60 * US_PER_S) /* after a failure */
 #define SWEEP_EVERY_US (24 * 3600 * US_PER_S)
 
