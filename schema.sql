@@ -497,16 +497,35 @@ CREATE TABLE tombstones (
     owner       TEXT NOT NULL,
     state       TEXT NOT NULL,
     finished_at INTEGER NOT NULL,
-    pruned_at   INTEGER NOT NULL
+    pruned_at   INTEGER NOT NULL          -- names the event `jobs_pruned` that vouches for it
 ) STRICT;
+
+CREATE INDEX tombstones_by_time ON tombstones (pruned_at);
 
 CREATE TABLE chain_heads (
     -- Events up to and including this one were pruned; the chain goes on from its hash. Each was
     -- itself recorded in the chain, by the event `pruned` that names the same hash.
     event_id  INTEGER PRIMARY KEY,
     hash      BLOB NOT NULL CHECK (length(hash) = 32),
+    before    INTEGER NOT NULL,           -- all of them were older than this moment
     pruned_at INTEGER NOT NULL
 ) STRICT;
+
+CREATE INDEX output_files ON output (job_id, attempt) WHERE stored = 'file';
+
+CREATE INDEX output_leaving ON output (job_id, attempt) WHERE stored = 'file' AND removed_at IS NOT NULL;
+
+CREATE INDEX jobs_by_definition ON jobs (task_hash) WHERE task_hash IS NOT NULL;
+
+CREATE TRIGGER tombstones_no_update BEFORE UPDATE ON tombstones
+BEGIN
+    SELECT RAISE(ABORT, 'tombstones stay as they are');
+END;
+
+CREATE TRIGGER tombstones_no_delete BEFORE DELETE ON tombstones
+BEGIN
+    SELECT RAISE(ABORT, 'tombstones stay as they are');
+END;
 
 CREATE TRIGGER jobs_no_delete BEFORE DELETE ON jobs
 WHEN NOT EXISTS (SELECT 1 FROM tombstones WHERE job_id = OLD.id)

@@ -137,6 +137,7 @@ int cmd_db_logs(struct cli *cli, struct err *err);
 int cmd_db_check(struct cli *cli, struct err *err);
 int cmd_db_verify(struct cli *cli, struct err *err);
 int cmd_db_backup(struct cli *cli, struct err *err);
+int cmd_db_prune(struct cli *cli, struct err *err);
 int cmd_db_schema(struct cli *cli, struct err *err);
 
 #endif

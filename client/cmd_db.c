@@ -292,8 +292,12 @@ int cmd_db_verify(struct cli *cli, struct err *err)
 	if (found < 0)
 		return -1;
 	AUTO_BUF struct buf line = BUF_INIT(4096);
-	buf_printf(&line, "%lld events and %lld outputs fit\n", (long long)result.events,
+	buf_printf(&line, "%lld events and %lld outputs fit", (long long)result.events,
 		   (long long)result.outputs);
+	if (result.pruned > 0)
+		buf_printf(&line, "; those up to event %lld were pruned",
+			   (long long)result.pruned);
+	buf_append_text(&line, "\n");
 	if (out_write(cli, buf_text(&line), line.length, err) < 0)
 		return -1;
 	if (found == 0)

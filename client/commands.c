@@ -174,6 +174,11 @@ static const struct option_row HELP_ROWS[] = {
 	{"state-dir", 0, NULL, "DIR", "the directory with reeve.db", .kind = OPTION_TEXT}
 
 static const struct option_row DB_ROWS[] = {DB_WHERE};
+static const struct option_row DB_PRUNE_ROWS[] = {
+	DB_WHERE,
+	{"dry-run", 0, NULL, NULL, "say what would go, change nothing", .kind = OPTION_FLAG},
+	{"rule", 0, NULL, "N", "only what rule N lets go: 0 is the first, rest what none fits", .kind = OPTION_TEXT},
+};
 static const struct option_row DB_LS_ROWS[] = {DB_WHERE, LS_HOW_MANY};
 static const struct option_row DB_LOGS_ROWS[] = {
 	DB_WHERE,
@@ -436,6 +441,16 @@ static const struct command COMMAND_ROWS[] = {
 	 .notes = "FILE must not exist. A plain copy of a live database is a broken one; this is not.\n"
 		  "Large outputs lie in files of their own and are not part of it.\n\n" DB_NOTE,
 	 .options = ROWS(DB_ROWS), .words_min = 1, .words_max = 1, .run = cmd_db_backup},
+	{.name = "db prune", .synopsis = "[--dry-run] [--rule N]",
+	 .summary = "Let go of what is old, by the configuration",
+	 .examples = EXAMPLES("reeve db prune --dry-run\twhat would go, by rule, and the oldest that stays",
+			      "reeve db prune --rule 0\tonly by the first of retention.rules"),
+	 .notes = "The worker does this by itself every retention.every_s; here it is done now, in slices, so\n"
+		  "that running daemons go on. Outputs, then rows, then events; then files that no job has.\n"
+		  "`jobs` and `outputs` are what goes, `exempt` what would and stays: it is kept, or a job that\n"
+		  "has not ended needs it. Always by the present configuration. docs/retention.md\n\n"
+		  "Without --db or --state-dir the configuration says where the database is.\n",
+	 .options = ROWS(DB_PRUNE_ROWS), .run = cmd_db_prune},
 	{.name = "db schema", .synopsis = "", .summary = "The tables and views, as SQL",
 	 .examples = EXAMPLES("reeve db schema | less"),
 	 .notes = "What this program's migrations make; it needs no database.\n",

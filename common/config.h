@@ -16,6 +16,7 @@
 
 #include "common/beneath.h"
 #include "common/config_queues.h"
+#include "common/config_retention.h"
 #include "common/err.h"
 #include "common/log.h"
 
@@ -81,6 +82,7 @@ struct config {
 		int64_t header_deadline_us, body_deadline_us, request_deadline_us;
 		int64_t wait_max_us, idempotency_keep_us;
 	} http;
+	struct retention_policy retention;
 	int64_t wal_bytes; /* checkpoint when the write-ahead log has grown to this */
 };
 

@@ -177,6 +177,24 @@ const struct setting SETTINGS[] = {
 	{.name = "http.idempotency_keep_s", .kind = &KIND_DURATION,
 	 FIELD(http.idempotency_keep_us), .fallback = "604800", .min = 60, .max = 366 * DAY,
 	 .help = "How long an Idempotency-Key is remembered."},
+
+	{.name = "retention.rules", .kind = &KIND_RETENTION, FIELD(retention.rules), .fallback = "[]",
+	 .help = "How much is kept of which jobs, the first that fits: see docs/retention.md."},
+	{.name = "retention.output_max_age_s", .kind = &KIND_DURATION,
+	 FIELD(retention.output_age_us), .fallback = "2592000", .max = 36600 * DAY,
+	 .help = "Outputs go so long after the end of their job where no rule says otherwise; 0 is never."},
+	{.name = "retention.rows_max_age_s", .kind = &KIND_DURATION, FIELD(retention.rows_age_us),
+	 .fallback = "31536000", .max = 36600 * DAY,
+	 .help = "The same for the rows of jobs; a tombstone remains of each."},
+	{.name = "retention.events_max_age_s", .kind = &KIND_DURATION,
+	 FIELD(retention.events_age_us), .fallback = "31536000", .max = 36600 * DAY,
+	 .help = "Events go when they are so old, the oldest first; 0 is never."},
+	{.name = "retention.every_s", .kind = &KIND_DURATION, FIELD(retention.every_us),
+	 .fallback = "3600", .max = 366 * DAY,
+	 .help = "How often the worker looks for what may go; 0 is only `reeve db prune`."},
+	{.name = "retention.slice", .kind = &KIND_INTEGER, FIELD(retention.slice), .fallback = "250",
+	 .min = 1, .max = 500,
+	 .help = "Most jobs or events that are removed in one transaction."},
 };
 #undef FIELD
 /* clang-format on */

@@ -50,7 +50,8 @@ struct setting_kind {
 	void (*release)(void *field);
 };
 extern const struct setting_kind KIND_INTEGER, KIND_BYTES, KIND_DURATION, KIND_TEXT,
-	KIND_WORDS, KIND_LISTENERS, KIND_ROOTS, KIND_SOURCE, KIND_QUEUES;
+	KIND_WORDS, KIND_LISTENERS, KIND_ROOTS, KIND_SOURCE, KIND_QUEUES,
+	KIND_RETENTION;
 
 struct setting {
 	const char *name; /* dotted */

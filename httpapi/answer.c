@@ -32,7 +32,8 @@ static const struct problem_type PROBLEM_TYPES[] = {
 	{.word = "conflict", .title = "Conflict",
 	 .text = "The thing is in a state in which this cannot be done.\n"},
 	{.word = "gone", .title = "Gone",
-	 .text = "It was here and has been removed.\n"},
+	 .text = "It was here and has been removed, as the service's retention says. `removed` has what\n"
+		 "remains: of a job how and when it ended, of an output its length and SHA-256.\n"},
 	{.word = "precondition_failed", .title = "Changed meanwhile",
 	 .text = "The thing is no longer what your precondition says.\n"},
 	{.word = "too_large", .title = "Too large",
@@ -210,6 +211,8 @@ static struct MHD_Response *problem_about(struct request *request, const struct 
 		put_faults(&json, problems);
 	if (job_id[0])
 		json_put_text(&json, "job", job_id);
+	if (err->code == ERR_GONE && request->removed)
+		json_put_raw(&json, "removed", request->removed);
 	json_put_text(&json, "request_id", id);
 	json_close(&json, '}');
 	struct MHD_Response *response = answer_json(&body);

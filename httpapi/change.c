@@ -28,21 +28,13 @@ static void changing_free(void *work)
 
 /* --- the body --- */
 
-static void read_keep(struct reading *reading, const char *pointer, const cJSON *value)
-{
-	if (!cJSON_IsBool(value))
-		problems_add(reading->problems, pointer, "must be true or false");
-	else
-		reading->intake->submission.is_kept = cJSON_IsTrue(value);
-}
-
 /* clang-format off */
 static const struct member CHANGE[] = {
 	{.name = "name",     .read = member_name},
 	{.name = "priority", .read = member_priority},
 	{.name = "labels",   .read = member_labels},
 	{.name = "run_at",   .read = member_run_at},
-	{.name = "keep",     .read = read_keep},
+	{.name = "keep",     .read = member_keep},
 };
 /* clang-format on */
 

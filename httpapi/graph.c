@@ -46,7 +46,7 @@ static void put_graph(struct buf *body, const struct graph *graph)
 }
 
 /* The path may hold the beginning of an id, or `last`. */
-static int find_graph(const struct request *request, struct queue *queue, int64_t limit,
+static int find_graph(struct request *request, struct queue *queue, int64_t limit,
 		      struct graph *ret, struct err *err)
 {
 	struct viewer viewer = request_viewer(request);

@@ -3,6 +3,7 @@
 
 #include <strings.h>
 
+#include "httpapi/gone.h"
 #include "httpapi/readers.h"
 
 /* Only what an id can be made of reaches the database. */
@@ -13,7 +14,7 @@ static bool may_be_id(const char *text)
 	       strspn(text, "0123456789abcdefABCDEF-") == length;
 }
 
-int lookup_job(const struct request *request, struct queue *queue, struct job *ret,
+int lookup_job(struct request *request, struct queue *queue, struct job *ret,
 	       struct err *err)
 {
 	struct viewer viewer = request_viewer(request);
@@ -24,11 +25,11 @@ int lookup_job(const struct request *request, struct queue *queue, struct job *r
 	else if (may_be_id(id))
 		found = queue_job_get(queue, &viewer, id, ret, err);
 	if (found == 0)
-		return err_set(err, ERR_NOT_FOUND, "there is no such job");
+		return gone_job(request, queue, id, err);
 	return found < 0 ? -1 : 0;
 }
 
-int lookup_job_id(const struct request *request, char ret[JOB_ID_BYTES], struct err *err)
+int lookup_job_id(struct request *request, char ret[JOB_ID_BYTES], struct err *err)
 {
 	struct readers *readers = request->server->readers;
 	struct queue *queue = NULL;

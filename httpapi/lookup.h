@@ -5,13 +5,14 @@
 #include "httpapi/request.h"
 
 /* The job that request->argument names: an id, a unique prefix of one, or "last" (the
- * asker's newest). ERR_NOT_FOUND, ERR_CONFLICT (several begin so). */
-int lookup_job(const struct request *request, struct queue *queue, struct job *ret,
+ * asker's newest). ERR_NOT_FOUND, ERR_CONFLICT (several begin so), ERR_GONE (it was
+ * pruned). */
+int lookup_job(struct request *request, struct queue *queue, struct job *ret,
 	       struct err *err);
 
 /* Its whole id alone, by a reader of its own: the path may hold a prefix, a write names
  * the whole. The errors of lookup_job. */
-int lookup_job_id(const struct request *request, char ret[JOB_ID_BYTES], struct err *err);
+int lookup_job_id(struct request *request, char ret[JOB_ID_BYTES], struct err *err);
 
 /* How long the request is willing to wait: ?wait=S, else "Prefer: wait=S"; 0: not at all.
  * ret_preferred says that it was a preference, which is echoed when it is applied.

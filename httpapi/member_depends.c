@@ -158,15 +158,7 @@ void member_unique(struct reading *reading, const char *pointer, const cJSON *va
 		problems_add_member(reading->problems, pointer, "key", "is required");
 }
 
-/* --- keep, ref --- */
-
-void member_keep(struct reading *reading, const char *pointer, const cJSON *value)
-{
-	if (!cJSON_IsBool(value))
-		problems_add(reading->problems, pointer, "must be true or false");
-	else
-		reading->intake->submission.is_kept = cJSON_IsTrue(value);
-}
+/* --- ref --- */
 
 static bool is_ref(const char *text)
 {

@@ -47,6 +47,14 @@ void member_hold(struct reading *reading, const char *pointer, const cJSON *valu
 		reading->intake->submission.is_held = cJSON_IsTrue(value);
 }
 
+void member_keep(struct reading *reading, const char *pointer, const cJSON *value)
+{
+	if (!cJSON_IsBool(value))
+		problems_add(reading->problems, pointer, "must be true or false");
+	else
+		reading->intake->submission.is_kept = cJSON_IsTrue(value);
+}
+
 /* --- retry --- */
 
 static void read_max_attempts(struct reading *reading, const char *pointer,

@@ -46,23 +46,24 @@ int member_choice(struct reading *reading, const char *pointer, const cJSON *val
 		  const char *const *words);
 
 /* The first and the last moment that it may start, as RFC 3339; its deadline; its hold;
- * its retries (member_waiting.c). */
+ * whether it is kept; its retries (member_waiting.c). */
 void member_run_at(struct reading *reading, const char *pointer, const cJSON *value);
 void member_expires_at(struct reading *reading, const char *pointer, const cJSON *value);
 void member_deadline(struct reading *reading, const char *pointer, const cJSON *value);
 void member_hold(struct reading *reading, const char *pointer, const cJSON *value);
+void member_keep(struct reading *reading, const char *pointer, const cJSON *value);
 void member_retry(struct reading *reading, const char *pointer, const cJSON *value);
 
 /* A name for people; the priority (submission.c). */
 void member_name(struct reading *reading, const char *pointer, const cJSON *value);
 void member_priority(struct reading *reading, const char *pointer, const cJSON *value);
+
 /* What it waits for, and which work it is (member_depends.c). */
 void member_depends_on(struct reading *reading, const char *pointer, const cJSON *value);
 void member_depends_rule(struct reading *reading, const char *pointer,
 			 const cJSON *value);
 void member_from_job(struct reading *reading, const char *pointer, const cJSON *value);
 void member_unique(struct reading *reading, const char *pointer, const cJSON *value);
-void member_keep(struct reading *reading, const char *pointer, const cJSON *value);
 void member_ref(struct reading *reading, const char *pointer, const cJSON *value);
 
 /* After the members of `stdin` were read: does it come from another job? Then nothing

@@ -1,6 +1,7 @@
 /* output.c - GET /v1/jobs/{id}/output: whole, a range of it, or while it grows. */
 #include "httpapi/answer.h"
 #include "httpapi/follow.h"
+#include "httpapi/gone.h"
 #include "httpapi/handlers.h"
 #include "httpapi/lookup.h"
 #include "httpapi/range.h"
@@ -134,6 +135,19 @@ static enum MHD_Result answer_output(struct request *request, struct output *out
 			   response);
 }
 
+/* Then there is nothing to follow. `attempt` 0: the last. */
+static bool is_removed(struct queue *queue, const struct job *job, int attempt)
+{
+	struct attempt found = {0};
+	const int number = attempt ? attempt : job->attempt;
+	if (number == 0 || !job_state_is_final(job->state) ||
+	    queue_attempt_get(queue, job->row, number, &found, NULL) != 1)
+		return false;
+	const bool is_gone = strcmp(found.stored, "removed") == 0;
+	attempt_release(&found);
+	return is_gone;
+}
+
 static enum MHD_Result answer_asked(struct request *request, struct queue *queue,
 				    const struct job *job, const struct asked *asked)
 {
@@ -143,7 +157,7 @@ static enum MHD_Result answer_asked(struct request *request, struct queue *queue
 		err_set(&err, ERR_NOT_FOUND, "the job has %d attempts", job->attempt);
 		return answer_error(request, &err);
 	}
-	if (asked->follow) {
+	if (asked->follow && !is_removed(queue, job, asked->attempt)) {
 		struct MHD_Response *response =
 			follow_response(request, job, asked->attempt, asked->stream);
 		answer_guard(response);
@@ -155,8 +169,11 @@ static enum MHD_Result answer_asked(struct request *request, struct queue *queue
 		return answer_nothing(request);
 	int opened = queue_output_open(queue, request->server->config->state_dir, job,
 				       attempt, &output, &err);
-	if (opened < 0)
+	if (opened < 0) {
+		if (err.code == ERR_GONE)
+			gone_output(request, queue, job, attempt);
 		return answer_error(request, &err);
+	}
 	if (opened == 0)
 		return answer_nothing(request);
 	return answer_output(request, output, asked->stream);

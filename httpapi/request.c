@@ -33,6 +33,7 @@ void request_free(struct request *request)
 		MHD_destroy_response(request->response);
 	target_release(&request->target);
 	buf_release(&request->body);
+	free(request->removed);
 	atomic_fetch_sub(&server->held_bytes, request->held_bytes);
 	client_expect_within(request->client, server->config->http.header_deadline_us);
 	atomic_fetch_sub(&server->active, 1);

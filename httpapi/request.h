@@ -53,6 +53,7 @@ struct request {
 	/* the answer, while it waits for the end of the body */
 	struct MHD_Response *response;
 	unsigned status;
+	char *removed; /* JSON: what remains of what is gone (gone.h); NULL, or heap */
 	/* for a parked request: what goes on when it is woken, and what that needs */
 	enum MHD_Result (*resume)(struct request *request);
 	struct waiter waiter;

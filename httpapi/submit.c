@@ -5,6 +5,7 @@
 #include "httpapi/answer.h"
 #include "httpapi/carried.h"
 #include "httpapi/depends.h"
+#include "httpapi/gone.h"
 #include "httpapi/handlers.h"
 #include "httpapi/job_json.h"
 #include "httpapi/lookup.h"
@@ -71,7 +72,7 @@ static int find_stored(struct request *request, struct queue *queue, struct job 
 	int found = made->is_replay ? queue_job_as_submitted(queue, made->id, ret, err)
 				    : queue_job_get(queue, &viewer, made->id, ret, err);
 	if (found == 0)
-		err_set(err, ERR_GONE, "the job of this key has been removed");
+		gone_job(request, queue, made->id, err);
 	if (found > 0 && made->is_replay)
 		ret->attempt = 0;
 	return found > 0 ? 0 : -1;

@@ -32,18 +32,35 @@ CREATE TABLE tombstones (
     owner       TEXT NOT NULL,
     state       TEXT NOT NULL,
     finished_at INTEGER NOT NULL,
-    pruned_at   INTEGER NOT NULL
+    pruned_at   INTEGER NOT NULL          -- names the event `jobs_pruned` that vouches for it
 ) STRICT;
+CREATE INDEX tombstones_by_time ON tombstones (pruned_at);
 
 CREATE TABLE chain_heads (
     -- Events up to and including this one were pruned; the chain goes on from its hash. Each was
     -- itself recorded in the chain, by the event `pruned` that names the same hash.
     event_id  INTEGER PRIMARY KEY,
     hash      BLOB NOT NULL CHECK (length(hash) = 32),
+    before    INTEGER NOT NULL,           -- all of them were older than this moment
     pruned_at INTEGER NOT NULL
 ) STRICT;
 
 ALTER TABLE output ADD COLUMN removed_at /* retention let go of the bytes; length and hash stay */ INTEGER;
+
+-- What retention and the sweep look for: outputs in files, and those (nearly always none) whose
+-- file is about to go; definitions that no job refers to.
+CREATE INDEX output_files ON output (job_id, attempt) WHERE stored = 'file';
+CREATE INDEX output_leaving ON output (job_id, attempt) WHERE stored = 'file' AND removed_at IS NOT NULL;
+CREATE INDEX jobs_by_definition ON jobs (task_hash) WHERE task_hash IS NOT NULL;
+
+CREATE TRIGGER tombstones_no_update BEFORE UPDATE ON tombstones
+BEGIN
+    SELECT RAISE(ABORT, 'tombstones stay as they are');
+END;
+CREATE TRIGGER tombstones_no_delete BEFORE DELETE ON tombstones
+BEGIN
+    SELECT RAISE(ABORT, 'tombstones stay as they are');
+END;
 
 -- Retention goes through these doors, which leave their trace, and nobody goes round them.
 DROP TRIGGER jobs_no_delete;

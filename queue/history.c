@@ -29,6 +29,7 @@ static const struct field ATTEMPT_FIELDS[] = {
 	{FIELD_INT64,  AT(dropped_bytes)},
 	{FIELD_WORD,   WORD(stored)},
 	{FIELD_DIGEST, AT(sha256)},
+	{FIELD_INT64,  AT(removed_at)},
 };
 #undef AT
 #undef WORD

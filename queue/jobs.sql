@@ -32,9 +32,9 @@ INSERT INTO job_stdin (job_id, content) VALUES (?1, ?2)
 -- name: job_stdin_get
 SELECT content FROM job_stdin WHERE job_id = ?1
 
--- By the primary key (principal, key). A job that was pruned still has its id.
+-- By the primary key (principal, key). The key outlives its job: then its tombstone tells the id.
 -- name: idempotency_get
-SELECT i.body_hash, coalesce(j.uuid, t.uuid), i.job_id, j.submitted_at
+SELECT i.body_hash, coalesce(j.uuid, t.uuid), i.job_id, coalesce(j.submitted_at, i.created_at)
   FROM idempotency i
   LEFT JOIN jobs j ON j.id = i.job_id
   LEFT JOIN tombstones t ON t.job_id = i.job_id

@@ -33,6 +33,7 @@
 #include "queue/dependencies.h"
 #include "queue/lanes.h"
 #include "queue/list.h"
+#include "queue/retention.h"
 #include "queue/retry.h"
 #include "queue/signals.h"
 #include "queue/stats.h"
@@ -251,6 +252,7 @@ struct attempt {
 	char *error;
 	int64_t cpu_user_us, cpu_system_us, max_rss_bytes, read_bytes, written_bytes;
 	int64_t stdout_bytes, stderr_bytes, dropped_bytes;
+	int64_t removed_at; /* of its output; 0: it is there */
 	char stored[8]; /* "live", "row", "file", "removed"; "" when it wrote nothing */
 	uint8_t sha256[DIGEST_BYTES];
 };
@@ -525,8 +527,9 @@ int queue_stop_requests(struct queue *queue, int64_t after_row, struct stop_requ
 /* --- proving and keeping --- */
 
 struct verify_result {
-	int64_t events;	   /* rows whose hash fits */
-	int64_t outputs;   /* stored outputs whose hash fits */
+	int64_t events;	 /* rows whose hash fits */
+	int64_t outputs; /* stored outputs whose hash fits */
+	int64_t pruned; /* the last event that was pruned, 0 none: where the walk began */
 	int64_t bad_event; /* 0, or the first event row that does not fit */
 	char detail[200];  /* of the first thing that does not fit, "" */
 };
@@ -538,7 +541,10 @@ struct verify_result {
  * state, principal, data in this order, each as a length of 4 bytes (little endian) and
  * that many bytes: an integer as 8 bytes little endian (two's complement), a text as its
  * UTF-8, NULL as the length 0xffffffff with nothing after it. Ids follow each other
- * without gaps, and sqlite_sequence knows the last one given. */
+ * without gaps, and sqlite_sequence knows the last one given. Where the oldest events
+ * were pruned the walk begins at the newest row of chain_heads, for which an event
+ * `pruned` in the chain must vouch; events `jobs_pruned` must fit the tombstones that
+ * they tell of, and each tombstone needs one, unless that was pruned too. */
 int queue_verify(struct queue *queue, const char *state_dir, struct verify_result *ret,
 		 struct err *err);
 

@@ -32,15 +32,18 @@ SELECT state, is_final FROM job_states ORDER BY state
 -- name: move_rows
 SELECT from_state, to_state FROM job_moves ORDER BY from_state, to_state
 
--- Jobs whose state is not the one that their last event left them in.
+-- Jobs whose state is not the one that their last event left them in. One of which the last thing
+-- that is known happened before the events begin needs none.
 -- name: jobs_unlike_events
 SELECT j.uuid, j.state
   FROM jobs j
- WHERE j.state IS NOT (SELECT e.state
-                         FROM events e
-                        WHERE e.job_id = j.id AND e.state IS NOT NULL
-                        ORDER BY e.id DESC
-                        LIMIT 1)
+ WHERE j.state IS NOT coalesce((SELECT e.state
+                                  FROM events e
+                                 WHERE e.job_id = j.id AND e.state IS NOT NULL
+                                 ORDER BY e.id DESC
+                                 LIMIT 1),
+                               iif(coalesce(j.finished_at, j.started_at, j.submitted_at)
+                                   < (SELECT max(before) FROM chain_heads), j.state, NULL))
  LIMIT 20
 
 -- The schema as SQLite keeps it, in the order it was made.

@@ -6,7 +6,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "queue/db.h"
+#include "queue/retention_run.h"
 
 /* Only the first thing that does not fit is described. */
 static void complain(struct verify_result *result, const char *format, ...)
@@ -61,19 +61,63 @@ static void event_verify(sqlite3_stmt *stmt, int64_t previous_id,
 		memcpy(hash, stored, DIGEST_BYTES);
 }
 
-static int events_verify(struct queue *queue, struct verify_result *result,
-			 struct err *err)
+/* An event that tells of jobs that were pruned must fit their tombstones. 0 or -1. */
+static int slice_verify(struct queue *queue, const struct event_row *row,
+			int64_t *tombstones, struct verify_result *result,
+			struct err *err)
+{
+	uint8_t digest[DIGEST_BYTES];
+	char hex[DIGEST_HEX_BYTES];
+	int64_t count = 0;
+	cJSON *tree = NULL;
+	if (!text_equal(row->kind, "jobs_pruned") || row->data == NULL ||
+	    json_parse(row->data, strlen(row->data), NULL, &tree, NULL) < 0)
+		return 0;
+	const char *expected = cJSON_GetStringValue(json_get(tree, "tombstones"));
+	int failed = 0;
+	if (expected != NULL) {
+		failed = tombstones_digest(queue, row->at, digest, &count, err);
+		text_hex(digest, sizeof digest, hex);
+		if (failed == 0 && !text_equal(hex, expected))
+			complain(result,
+				 "the tombstones that event %lld tells of were changed",
+				 (long long)row->id);
+		*tombstones += count;
+	}
+	cJSON_Delete(tree);
+	return failed;
+}
+
+/* What a walk along the chain remembers. */
+struct walk {
+	struct chain_head head;
+	bool has_head, is_head_named;
+	int64_t first_at;   /* of the first event */
+	int64_t tombstones; /* that an event vouches for */
+};
+
+static int events_walk(struct queue *queue, struct walk *walk, int64_t given,
+		       struct verify_result *result, struct err *err)
 {
 	sqlite3_stmt *stmt;
-	uint8_t hash[DIGEST_BYTES] = {0};
-	int64_t last = 0, given = 0;
+	uint8_t hash[DIGEST_BYTES];
+	int64_t last = walk->head.id;
 	int more;
-	if (db_ask(queue, STATEMENT_EVENT_SEQUENCE, NO_BINDS, &given, err) < 0 ||
-	    db_start(queue, STATEMENT_EVENT_ALL, NO_BINDS, &stmt, err) != 0)
+	memcpy(hash, walk->head.hash, sizeof hash);
+	if (db_start(queue, STATEMENT_EVENT_ALL, BINDS(as_int(last)), &stmt, err) != 0)
 		return -1;
 	while ((more = db_step(queue, stmt, err)) == 1) {
+		const struct event_row row = event_of(stmt);
+		if (last == walk->head.id)
+			walk->first_at = row.at;
 		event_verify(stmt, last, hash, result);
-		last = sqlite3_column_int64(stmt, 0);
+		walk->is_head_named =
+			walk->is_head_named ||
+			chain_head_is_named(&walk->head, row.kind, row.data);
+		more = slice_verify(queue, &row, &walk->tombstones, result, err);
+		if (more != 0)
+			break;
+		last = row.id;
 	}
 	db_end(stmt);
 	/* a chain that was cut at its end fits in itself: the table knows how far it went
@@ -81,6 +125,36 @@ static int events_verify(struct queue *queue, struct verify_result *result,
 	if (more == 0 && last < given)
 		event_is_bad(result, last + 1, "is missing at the end");
 	return more;
+}
+
+/* A head that no event names was made by somebody who cut the history, and a tombstone
+ * that no event tells of by somebody who removed a job. */
+static int events_verify(struct queue *queue, struct verify_result *result,
+			 struct err *err)
+{
+	struct walk walk = {.has_head = false};
+	int64_t given = 0, stones = 0;
+	const int found = chain_head_load(queue, &walk.head, err);
+	if (found < 0 ||
+	    db_ask(queue, STATEMENT_EVENT_SEQUENCE, NO_BINDS, &given, err) < 0)
+		return -1;
+	walk.has_head = found == 1;
+	if (events_walk(queue, &walk, given, result, err) != 0)
+		return -1;
+	if (walk.has_head && !walk.is_head_named)
+		event_is_bad(result, walk.head.id + 1,
+			     "is said to be the first that was not pruned, and no event "
+			     "of the chain says so");
+	result->pruned = walk.head.id;
+	if (db_ask(queue, STATEMENT_TOMBSTONES_SINCE,
+		   BINDS(as_int(walk.has_head ? walk.first_at : INT64_MIN)), &stones,
+		   err) < 0)
+		return -1;
+	if (stones > walk.tombstones)
+		complain(result,
+			 "%lld tombstones of jobs are there that no event tells of",
+			 (long long)(stones - walk.tombstones));
+	return 0;
 }
 
 static int file_digest(const char *path, int64_t *ret_bytes, uint8_t ret[DIGEST_BYTES])

@@ -325,6 +325,7 @@ static int open_all(struct supervisor *supervisor, struct err *err)
 
 static void close_all(struct supervisor *supervisor)
 {
+	prune_reset(supervisor);
 	if (supervisor->executor != NULL)
 		supervisor->ops->close(supervisor->executor);
 	works_release(supervisor);
@@ -367,8 +368,9 @@ static void run(struct supervisor *supervisor)
 	work_off(supervisor);
 	while (!supervisor->is_over) {
 		const int timeout_ms = can_wait(supervisor) ? ROUND_WAIT_US / 1000 : -1;
-		const int count = epoll_wait(supervisor->epoll_fd, events,
-					     (int)ARRAY_SIZE(events), timeout_ms);
+		const int count =
+			epoll_wait(supervisor->epoll_fd, events, (int)ARRAY_SIZE(events),
+				   prune_timeout_ms(supervisor, timeout_ms));
 
 		for (int i = 0; i < count; i++)
 			SOURCES[events[i].data.u64].run(supervisor);
@@ -376,6 +378,7 @@ static void run(struct supervisor *supervisor)
 		start_waiting(supervisor);
 		if (!supervisor->is_over && !can_wait(supervisor))
 			work_off(supervisor);
+		prune_between_rounds(supervisor, count == 0);
 	}
 }
 

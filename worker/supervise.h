@@ -54,6 +54,15 @@ struct work_list {
 	size_t closing; /* how many of them are */
 };
 
+/* --- what is over --- */
+
+/* Times of CLOCK_BOOTTIME; at most one of the two is under way. */
+struct pruning {
+	struct retention *retention;
+	struct sweep *sweep;
+	int64_t retention_due_us, sweep_due_us, step_due_us;
+};
+
 /* --- the worker --- */
 
 struct supervisor {
@@ -74,6 +83,8 @@ struct supervisor {
 	struct work_list works;
 	struct turns *turns; /* between owners, for claiming */
 	struct hand hand;    /* the works that wait for a slot */
+
+	struct pruning pruning;
 
 	bool wants_look;      /* somebody rang, or the database changed */
 	bool wants_signals;   /* some wait for their process, or to be recorded */
@@ -165,6 +176,19 @@ bool due_look(struct supervisor *supervisor);
 
 /* Sets due_fd to it, before sleeping. */
 void due_arm(struct supervisor *supervisor);
+
+/* --- prune.c --- */
+
+/* A step of retention or of the sweep, if one is due. `is_idle`: nothing else was to be
+ * done just now. */
+void prune_between_rounds(struct supervisor *supervisor, bool is_idle);
+
+/* How long to sleep for the next step; `timeout_ms` (-1: for ever) when none is near. */
+int prune_timeout_ms(const struct supervisor *supervisor, int timeout_ms);
+
+/* Gives up what is under way; the next one begins anew, when it is due. To be called
+ * before the configuration goes. */
+void prune_reset(struct supervisor *supervisor);
 
 /* --- adopt.c --- */
 

@@ -16,13 +16,18 @@ static const struct {
 	enum statement id;
 	const char *reason;
 } MAY_SCAN[] = {
-	{STATEMENT_EVENT_ALL, "verify reads every event"},
 	{STATEMENT_OUTPUT_ALL, "verify reads every output"},
 	{STATEMENT_JOBS_UNLIKE_EVENTS, "db check reads every job"},
 	{STATEMENT_TOTALS_TOO_LOW, "db check counts every job"},
 	{STATEMENT_STATS_COUNTS, "living jobs only, and a row a queue and state"},
 	{STATEMENT_LABELS_FORGET, "the labels of one job"},
 	{STATEMENT_LABELS_REMEMBER, "the labels of one job"},
+	{STATEMENT_PRUNE_LABELS, "the labels of one job"},
+	{STATEMENT_PRUNE_SIGNALS, "hardly ever holds a row"},
+	{STATEMENT_PRUNE_JOB, "the same, as its foreign key"},
+	{STATEMENT_DEFINITIONS_UNUSED, "as many rows as there were tasks"},
+	{STATEMENT_PRUNE_DEFINITIONS, "as many rows as there were tasks"},
+	{STATEMENT_CHAIN_HEAD, "from the end, one row"},
 	{STATEMENT_STATE_ROWS, "eight rows"},
 	{STATEMENT_MOVE_ROWS, "fourteen rows"},
 	{STATEMENT_SCHEMA_ROWS, "the schema"},

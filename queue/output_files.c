@@ -1,0 +1,37 @@
+/* output_files.c - removing an attempt's output files, and nothing else.
+ *
+ * The names are made from the job's id, never taken from a row that somebody may have
+ * written by hand, and each directory on the way is opened without following a link. */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "queue/retention_run.h"
+
+#define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+
+int state_directory_open(const char *state_dir, const char *name)
+{
+	AUTO_CLOSE const int state =
+		sys.openat(AT_FDCWD, state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	return state < 0 ? -1 : sys.openat(state, name, DIR_FLAGS, 0);
+}
+
+void output_files_remove(const char *state_dir, const char *job_id, int attempt,
+			 bool *ret_is_gone)
+{
+	static const char *const suffixes[] = {".log", ".idx"};
+	char path[ATTEMPT_PATH_BYTES];
+	AUTO_CLOSE const int output = state_directory_open(state_dir, "output");
+	attempt_output_path(job_id, attempt, ".log", path);
+	char *day_name = strchr(path, '/') + 1; /* output/<day>/<name> */
+	*strchr(day_name, '/') = '\0';
+	AUTO_CLOSE const int day =
+		output < 0 ? -1 : sys.openat(output, day_name, DIR_FLAGS, 0);
+	*ret_is_gone = day >= 0 || errno == ENOENT;
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes) && day >= 0; i++) {
+		attempt_output_path(job_id, attempt, suffixes[i], path);
+		if (sys.unlinkat(day, strrchr(path, '/') + 1, 0) != 0 && errno != ENOENT)
+			*ret_is_gone = false;
+	}
+}
