@@ -15,6 +15,8 @@
 
 #include "common/common.h"
 
+struct attempt;
+struct output;
 struct queue;
 struct submission;
 struct submitted;
@@ -142,6 +144,14 @@ struct graph {
 int queue_graph(struct queue *queue, const struct viewer *viewer, const char *id,
 		size_t max, struct graph *ret, struct err *err);
 void graph_release(struct graph *graph);
+
+/* --- reading --- */
+
+/* Opens the output whose stdout is to be another job's input: of the last attempt of this
+ * job, which is told too (attempt_release). 1, 0 it wrote nothing there, -1: ERR_CONFLICT
+ * or ERR_GONE when not all of it is there, or it has not succeeded; the text names it. */
+int queue_input_open(struct queue *queue, const char *state_dir, int64_t parent_row,
+		     struct output **ret, struct attempt *ret_last, struct err *err);
 
 /* --- again --- */
 

@@ -50,9 +50,9 @@ static int parent_open(struct queue *queue, const char *state_dir,
 			       parent->id);
 	int result = output_size(*ret, OUTPUT_STDOUT, &bytes, err);
 	if (result == 0 && bytes != last->stdout_bytes)
-		result = err_set(err, ERR_CONFLICT,
-				 "the output of job %s is not whole any more",
-				 parent->id);
+		result =
+			err_set(err, ERR_CONFLICT,
+				"the output of job %s is not whole any more", parent->id);
 	if (result == 0)
 		return 1;
 	output_close(*ret);

@@ -341,12 +341,6 @@ int queue_output_open(struct queue *queue, const char *state_dir, const struct j
 		      int attempt, struct output **ret, struct err *err);
 void output_close(struct output *output);
 
-/* Opens the output whose stdout is to be another job's input: of the last attempt of this
- * job, which is told too (attempt_release). 1, 0 it wrote nothing there, -1: ERR_CONFLICT
- * or ERR_GONE when not all of it is there, or it has not succeeded; the text names it. */
-int queue_input_open(struct queue *queue, const char *state_dir, int64_t parent_row,
-		     struct output **ret, struct attempt *ret_last, struct err *err);
-
 /* Reads at `offset` of the stream's own bytes: for OUTPUT_STDOUT byte 0 is the first that
  * went to stdout. The count, 0 at the present end, -1. Never more than was there for
  * sure. */

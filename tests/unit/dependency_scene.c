@@ -160,34 +160,39 @@ static void run(struct fixture *f, const struct scene_parent *parent)
 	claim_list_release(&list);
 }
 
-void scene_reach(struct fixture *f, struct scene_parent *parent)
+static void stay(struct fixture *f, const struct scene_parent *parent)
 {
-	switch (parent->end) {
-	case END_HELD:
-	case END_QUEUED:
-		break;
-	case END_EXPIRED:
-		scene_due(f);
-		break;
-	case END_CANCELLED:
-		scene_cancel(f, parent->job.id);
-		break;
-	case END_SKIPPED:
-		scene_cancel(f, parent->above.id);
-		break;
-	case END_CLAIMED:
-	case END_RUNNING:
-	case END_RETRYING:
-	case END_SUCCEEDED:
-	case END_FAILED:
-	case END_START_FAILED:
-	case END_LOST:
-	case END_LOST_UNSTARTED:
-	case END_STOPPED:
-	case END_COUNT_:
-		run(f, parent);
-		break;
-	}
+	fixture_assert_job(f, parent->job.id, parent->job.state, parent->job.reason);
+}
+
+static void expire(struct fixture *f, const struct scene_parent *parent)
+{
+	(void)parent;
+	scene_due(f);
+}
+
+static void cancel_it(struct fixture *f, const struct scene_parent *parent)
+{
+	scene_cancel(f, parent->job.id);
+}
+
+static void cancel_above(struct fixture *f, const struct scene_parent *parent)
+{
+	scene_cancel(f, parent->above.id);
+}
+
+void scene_reach(struct fixture *f, const struct scene_parent *parent)
+{
+	/* the others begin to run */
+	static void (*const ways[END_COUNT_])(struct fixture *,
+					      const struct scene_parent *) = {
+		[END_HELD] = stay,
+		[END_QUEUED] = stay,
+		[END_EXPIRED] = expire,
+		[END_CANCELLED] = cancel_it,
+		[END_SKIPPED] = cancel_above,
+	};
+	(ways[parent->end] != NULL ? ways[parent->end] : run)(f, parent);
 }
 
 void scene_clear(struct fixture *f, const struct scene_parent *parent)

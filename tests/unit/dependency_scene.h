@@ -34,7 +34,7 @@ struct scene_parent {
 
 /* Submits one that can come to this end, and takes it there. */
 void scene_parent(struct fixture *f, enum scene_end end, struct scene_parent *ret);
-void scene_reach(struct fixture *f, struct scene_parent *parent);
+void scene_reach(struct fixture *f, const struct scene_parent *parent);
 /* Ends it if it has not ended, so that no later claim meets it. */
 void scene_clear(struct fixture *f, const struct scene_parent *parent);
 
