@@ -192,6 +192,27 @@ static int read_submission(struct request *request, struct intake *intake,
 	return result;
 }
 
+/* What becomes of most submissions follows from the request alone: a dry run of one need
+ * not stand in line with those that write. */
+static bool depends_on_others(const struct intake *intake)
+{
+	return depends_has_any(intake) || intake->submission.unique_key;
+}
+
+static enum MHD_Result answer_imagined(struct request *request)
+{
+	struct submitting *submitting = request->work;
+	struct readers *readers = request->server->readers;
+	struct queue *queue = NULL;
+	struct err err = ERR_INIT;
+	if (readers_take(readers, &queue, &err) < 0)
+		return answer_error(request, &err);
+	int result = queue_births(queue, &submitting->intake.submission, 1,
+				  &submitting->write.submitted, &err);
+	readers_give(readers, queue);
+	return result < 0 ? answer_error(request, &err) : answer_submission(request);
+}
+
 enum MHD_Result handle_job_submit(struct request *request)
 {
 	struct submitting *submitting = mem_alloc(sizeof(*submitting));
@@ -207,6 +228,8 @@ enum MHD_Result handle_job_submit(struct request *request)
 		answered = answer_error(request, &err);
 	else if (problems.total > 0)
 		answered = answer_problems(request, ERR_INVALID, &problems);
+	else if (submitting->is_dry_run && !depends_on_others(&submitting->intake))
+		answered = answer_imagined(request);
 	else
 		answered = commit(request);
 	problems_release(&problems);

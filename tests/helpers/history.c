@@ -129,7 +129,7 @@ static void run_all(struct queue *queue, const struct plan *plan)
 {
 	struct err err = ERR_INIT;
 	struct claim_list list;
-	struct turns *turns = turns_open();
+	struct turns *turns = turns_new();
 	int64_t epoch;
 	wall_us = plan->begin_us;
 	check(queue_begin(queue, &err), &err);
@@ -146,7 +146,7 @@ static void run_all(struct queue *queue, const struct plan *plan)
 		check(queue_commit(queue, &err), &err);
 		check(queue_checkpoint(queue, 16 << 20, &err), &err);
 	}
-	turns_close(turns);
+	turns_free(turns);
 }
 
 int main(int argc, char **argv)

@@ -1,8 +1,10 @@
 """Dependencies, files of jobs, reruns and graphs on the command line."""
 
+import fcntl
 import json
 import os
 import signal
+import subprocess
 
 from cli_helpers import Proxy, Terminal, on_terminal
 
@@ -150,10 +152,17 @@ def test_a_submit_that_is_killed_goes_on_without_doubles(reeve):
     path = lines_of(reeve, 400)
     argv = ["reeve", "submit", "--idempotency-key", "killed", path]
     server = {"REEVE_SERVER": "unix:" + reeve.socket_path}
-    first = reeve.spawn(argv, env=server, stdout=-1, stderr=-1)
-    seen = [first.stdout.readline().decode().strip() for _ in range(50)]
-    first.send_signal(signal.SIGKILL)
-    first.wait()
+    ours, theirs = os.pipe()
+    fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, 4096)  # so that it is stopped amid its lines
+    first = reeve.spawn(argv, env=server, stdout=theirs, stderr=subprocess.DEVNULL)
+    os.close(theirs)
+    with open(ours, "rb", buffering=0) as pipe:
+        text = b""
+        while text.count(b"\n") < 50:
+            text += pipe.read(64)
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+    seen = text.decode().split("\n")[:50]
     there = reeve.sql("SELECT count(*) FROM jobs")[0][0]
     assert 50 <= there < 400
     ids = ok(reeve.cli(*argv[1:])).split()
