@@ -306,6 +306,24 @@ static bool is_before(const struct front *a, const struct front *b)
 					    : a->row < b->row;
 }
 
+/* What it means for a lane that an owner was served at this place. */
+static void lane_served(struct turns *turns, struct front *lane,
+			const struct front *front, const struct place *place,
+			bool is_behind)
+{
+	const bool is_same = place_compare(&lane->next, place) == 0;
+	struct stall *stall = stall_of(turns, lane);
+	if (stall != NULL && !is_behind)
+		stall_drop(turns, stall);
+	else if (stall != NULL && is_same)
+		place_set(&stall->at, place);
+	/* where nobody else is queued, nothing has changed but the round */
+	if (is_same && lane != front && lane->is_alone && stall == NULL)
+		lane->next.round++;
+	else if (is_same)
+		lane->is_stale = true;
+}
+
 /* The owner has had its turn, wherever it is queued; the lanes stand where it was. */
 static void serve(struct turns *turns, struct front *front)
 {
@@ -316,20 +334,9 @@ static void serve(struct turns *turns, struct front *front)
 	if (!is_behind)
 		place_set(&order->at, &place);
 	for (size_t i = 0; i < turns->fronts; i++) {
-		struct front *other = &turns->front[i];
-		if (other->room <= 0 || other->priority != front->priority)
-			continue;
-		const bool is_same = place_compare(&other->next, &place) == 0;
-		struct stall *stall = stall_of(turns, other);
-		if (stall != NULL && !is_behind)
-			stall_drop(turns, stall);
-		else if (stall != NULL && is_same)
-			place_set(&stall->at, &place);
-		/* where nobody else is queued, nothing has changed but the round */
-		if (is_same && other != front && other->is_alone && stall == NULL)
-			other->next.round++;
-		else if (is_same)
-			other->is_stale = true;
+		struct front *lane = &turns->front[i];
+		if (lane->room > 0 && lane->priority == front->priority)
+			lane_served(turns, lane, front, &place, is_behind);
 	}
 	free(place.owner);
 	if (front->room != INT64_MAX)
