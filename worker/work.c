@@ -85,7 +85,8 @@ static void do_nothing(struct supervisor *supervisor, struct work *work,
 
 void work_close(struct supervisor *supervisor, struct work *work, enum verdict verdict)
 {
-	const enum log_level level = verdict == VERDICT_IMPORT ? LOG_DEBUG : LOG_WARN;
+	const bool is_usual = verdict == VERDICT_IMPORT || work->phase == WORK_CLAIMED;
+	const enum log_level level = is_usual ? LOG_DEBUG : LOG_WARN;
 
 	work->finding.verdict = verdict;
 	work->phase = WORK_CLOSING;

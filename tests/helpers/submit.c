@@ -3,7 +3,7 @@
  *
  *     submit STATE_DIR [option=value ...] -- PROGRAM [ARGUMENT ...]
  *
- * Options: count= batch= timeout_us= kill_grace_us= output_bytes= output=truncate|stop
+ * Options: owner= queue= priority= count= batch= timeout_us= kill_grace_us= output_bytes= output=truncate|stop
  * run_at=US deadline_us= stdin=FILE dir= env={JSON}. Prints one job id a line. */
 #include <fcntl.h>
 
@@ -11,7 +11,7 @@
 
 struct options {
 	struct submission submission;
-	int64_t count, batch;
+	int64_t count, batch, priority;
 	const char *stdin_path;
 	const char *output_policy;
 };
@@ -28,6 +28,7 @@ struct number_option {
 static const struct number_option NUMBERS[] = {
 	OPTION("count", count),
 	OPTION("batch", batch),
+	OPTION("priority", priority),
 	OPTION("timeout_us", submission.timeout_us),
 	OPTION("kill_grace_us", submission.kill_grace_us),
 	OPTION("output_bytes", submission.output_bytes_max),
@@ -35,6 +36,8 @@ static const struct number_option NUMBERS[] = {
 	OPTION("deadline_us", submission.deadline_us),
 };
 static const struct number_option TEXTS[] = {
+	OPTION("owner", submission.owner),
+	OPTION("queue", submission.queue),
 	OPTION("stdin", stdin_path),
 	OPTION("output", output_policy),
 	OPTION("dir", submission.working_directory),
@@ -49,7 +52,7 @@ static int take_option(struct options *options, char *word)
 	for (size_t i = 0; value != NULL && i < ARRAY_SIZE(NUMBERS); i++) {
 		if (text_equal(name, NUMBERS[i].name))
 			return text_parse_int(
-				value, -1, INT64_MAX,
+				value, -100, INT64_MAX,
 				(int64_t *)(void *)((char *)options + NUMBERS[i].offset));
 	}
 	for (size_t i = 0; value != NULL && i < ARRAY_SIZE(TEXTS); i++) {
@@ -122,6 +125,7 @@ int main(int argc, char **argv)
 		json_put_text(&writer, NULL, argv[next]);
 	json_close(&writer, ']');
 	options.submission.command = buf_text(&command);
+	options.submission.priority = (int)options.priority;
 	options.submission.output_policy =
 		text_equal(options.output_policy, "stop") ? OUTPUT_STOP : OUTPUT_TRUNCATE;
 	if (options.stdin_path != NULL) {
