@@ -171,6 +171,21 @@ def test_full_queue(reeve):
     assert reason["detail"] == 'the queue "thumbs" runs as many jobs as it may: 1 of 1'
 
 
+def test_a_queue_whose_limit_was_lowered(reeve):
+    reeve.start(queues={"thumbs": {"max_running": 2}}, slots=4)
+    blockers = [blocker(reeve, queue="thumbs") for _ in range(2)]
+    assert reeve.request("PATCH", "/v1/queues/thumbs", {"max_running": 1}).status == 200
+    job = reeve.submit("true", queue="thumbs")
+    reason = only(reeve, job, "queue_limit")
+    assert (reason["running"], reason["limit"]) == (2, 1)
+    assert reason["detail"].endswith("as it may: 2 of 1")
+    reeve.cancel(blockers[0])
+    reeve.wait(blockers[0])
+    assert only(reeve, job, "queue_limit")["running"] == 1
+    reeve.cancel(blockers[1])
+    assert reeve.wait(job)["state"] == "succeeded"
+
+
 def test_draining(reeve):
     reeve.start()
     post(reeve, "/v1/drain", {"reason": "new kernel"})
