@@ -130,9 +130,11 @@ static enum MHD_Result judge(struct request *request)
 	return MHD_YES;
 }
 
-static enum MHD_Result begin(struct request *request, const char *method)
+static enum MHD_Result begin(struct request *request, const char *method,
+			     const char *version)
 {
 	request->method = method;
+	request->has_chunks = strcmp(version, MHD_HTTP_VERSION_1_0) != 0;
 	enum MHD_Result result = judge(request);
 	expect_within(request, request->server->config->http.body_deadline_us);
 	return result;
@@ -175,14 +177,14 @@ static enum MHD_Result run(struct request *request)
 }
 
 enum MHD_Result request_turn(struct request *request, const char *method,
-			     const char *data, size_t *bytes)
+			     const char *version, const char *data, size_t *bytes)
 {
 	size_t length = *bytes;
 	*bytes = 0;
 	switch (request->step) {
 	case STEP_HEADERS:
 		*bytes = length;
-		return begin(request, method);
+		return begin(request, method, version);
 	case STEP_BODY:
 		return length > 0 ? take_body(request, data, length) : run(request);
 	case STEP_DISCARD:

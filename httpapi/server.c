@@ -40,8 +40,7 @@ static enum MHD_Result on_turn(void *cls, struct MHD_Connection *connection,
 	(void)cls;
 	(void)connection;
 	(void)path;
-	(void)version;
-	return *context ? request_turn(*context, method, data, bytes) : MHD_NO;
+	return *context ? request_turn(*context, method, version, data, bytes) : MHD_NO;
 }
 
 static void on_completed(void *cls, struct MHD_Connection *connection, void **context,
