@@ -12,6 +12,7 @@
 
 #include "common/config.h"
 #include "common/err.h"
+#include "common/faults.h"
 
 /* A value on its way into the configuration, and everything found wrong so far. */
 struct config_reader {
@@ -20,9 +21,7 @@ struct config_reader {
 	const char *text;
 	size_t length;
 	const char *variable; /* while an environment variable is read, else NULL */
-	size_t faults;	      /* found, */
-	size_t shown;	      /* of these in the text below */
-	char fault_text[sizeof(((struct err *)NULL)->text)];
+	struct faults faults;
 };
 
 /* Adds a fault about `path` ("listeners.0.mode"), with its place in the file or the name
