@@ -33,7 +33,7 @@ static int open_output(struct follow *follow, struct queue *queue, const struct 
 		       struct err *err)
 {
 	struct server *server = follow->request->server;
-	int opened = queue_output_open(queue, server->config->state_dir, job,
+	int opened = queue_output_open(queue, server->started_with->state_dir, job,
 				       follow->attempt, &follow->output, err);
 	if (opened != 1)
 		return opened;

@@ -117,7 +117,7 @@ static int check_body_framing(struct request *request, struct err *err)
 
 int gate_framing(struct request *request, struct err *err)
 {
-	const struct config *config = request->server->config;
+	const struct config *config = &request->settings->config;
 	struct header_reading reading = {.headers = &request->headers, .err = err};
 	request->must_close = true;
 	MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, read_header,
@@ -186,7 +186,7 @@ static bool is_json(const char *content_type)
 int gate_change(struct request *request, struct err *err)
 {
 	const struct headers *headers = &request->headers;
-	int64_t max = request->server->config->limits.body_bytes, length;
+	int64_t max = request->settings->config.limits.body_bytes, length;
 	if (check_origin(headers, err) < 0)
 		return -1;
 	bool is_needed = request->route->body == BODY_REQUIRED;

@@ -74,7 +74,7 @@ static enum verdict check_disk(const struct request *request, const char **ret_o
 {
 	struct statvfs fs;
 	*ret_output = NULL;
-	if (statvfs(request->server->config->state_dir, &fs) < 0) {
+	if (statvfs(request->settings->config.state_dir, &fs) < 0) {
 		*ret_output = "the state directory cannot be read";
 		return FAIL;
 	}

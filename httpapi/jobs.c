@@ -135,7 +135,8 @@ static enum MHD_Result list_jobs(struct request *request, struct queue *queue)
 		text_hex(packed, sizeof(packed), cursor);
 	}
 	struct buf body = BUF_INIT(ANSWER_BYTES_MAX);
-	put_page(&body, queue, request->server->config, &list, cursor[0] ? cursor : NULL);
+	put_page(&body, queue, &request->settings->config, &list,
+		 cursor[0] ? cursor : NULL);
 	job_list_release(&list);
 	struct MHD_Response *response = answer_json(&body);
 	if (cursor[0])

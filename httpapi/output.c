@@ -157,7 +157,7 @@ static enum MHD_Result answer_asked(struct request *request, struct queue *queue
 	int attempt = asked->attempt ? asked->attempt : job->attempt;
 	if (attempt == 0)
 		return answer_nothing(request);
-	int opened = queue_output_open(queue, request->server->config->state_dir, job,
+	int opened = queue_output_open(queue, request->settings->config.state_dir, job,
 				       attempt, &output, &err);
 	if (opened < 0)
 		return answer_error(request, &err);

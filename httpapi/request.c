@@ -12,13 +12,14 @@ struct request *request_new(struct client *client, struct MHD_Connection *connec
 	struct server *server = client->front->server;
 	struct request *request = mem_alloc(sizeof(*request));
 	request->server = server;
+	request->settings = settings_take(&server->settings);
 	request->client = client;
 	request->connection = connection;
 	request->began_us = clock_boot_us();
 	request->number = atomic_fetch_add(&server->request_number, 1) + 1;
 	target_init(&request->target, raw_target);
-	buf_init(&request->body, (size_t)server->config->limits.body_bytes);
-	client_expect_within(client, server->config->http.header_deadline_us);
+	buf_init(&request->body, (size_t)request->settings->config.limits.body_bytes);
+	client_expect_within(client, request->settings->config.http.header_deadline_us);
 	atomic_fetch_add(&server->active, 1);
 	return request;
 }
@@ -34,7 +35,9 @@ void request_free(struct request *request)
 	target_release(&request->target);
 	buf_release(&request->body);
 	atomic_fetch_sub(&server->held_bytes, request->held_bytes);
-	client_expect_within(request->client, server->config->http.header_deadline_us);
+	client_expect_within(request->client,
+			     request->settings->config.http.header_deadline_us);
+	settings_give(request->settings);
 	atomic_fetch_sub(&server->active, 1);
 	free(request);
 }
@@ -55,7 +58,7 @@ struct viewer request_viewer(const struct request *request)
 static void expect_within(const struct request *request, int64_t us)
 {
 	int64_t left_us = request->began_us +
-			  request->server->config->http.request_deadline_us -
+			  request->settings->config.http.request_deadline_us -
 			  clock_boot_us();
 	client_expect_within(request->client, left_us < us ? left_us : us);
 }
@@ -136,7 +139,7 @@ static enum MHD_Result begin(struct request *request, const char *method,
 	request->method = method;
 	request->has_chunks = strcmp(version, MHD_HTTP_VERSION_1_0) != 0;
 	enum MHD_Result result = judge(request);
-	expect_within(request, request->server->config->http.body_deadline_us);
+	expect_within(request, request->settings->config.http.body_deadline_us);
 	return result;
 }
 

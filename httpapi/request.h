@@ -34,6 +34,7 @@ enum request_step {
 
 struct request {
 	struct server *server;
+	struct settings *settings; /* held: by these it is judged and answered */
 	struct client *client;
 	struct MHD_Connection *connection;
 	enum request_step step;

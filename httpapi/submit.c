@@ -124,7 +124,7 @@ static enum MHD_Result answer_replay(struct request *request)
 	struct job_face face;
 	struct buf body = BUF_INIT(ANSWER_BYTES_MAX);
 	job.attempt = 0;
-	job_face_of_job(&face, &none, NULL, request->server->config, &job, &err);
+	job_face_of_job(&face, &none, NULL, &request->settings->config, &job, &err);
 	put_answer(&body, &face, false);
 	struct MHD_Response *response =
 		wait_response(&submitting->wait, &body, job.version);
@@ -194,8 +194,8 @@ enum MHD_Result handle_job_submit(struct request *request)
 		return answer_error(request, &err);
 	struct problems problems;
 	problems_init(&problems);
-	int result = intake_read(&submitting->intake, request->server->config,
-				 &request->server->tasks, buf_text(&request->body),
+	int result = intake_read(&submitting->intake, &request->settings->config,
+				 &request->settings->tasks, buf_text(&request->body),
 				 request->body.length, &problems, &err);
 	enum MHD_Result answered = MHD_YES;
 	if (result < 0)

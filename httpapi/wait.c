@@ -46,7 +46,8 @@ static enum MHD_Result answer_job(struct request *request, const struct wait *wa
 	}
 	struct job_face face;
 	struct attempt last;
-	if (job_face_of_job(&face, &last, queue, request->server->config, job, &err) < 0)
+	if (job_face_of_job(&face, &last, queue, &request->settings->config, job, &err) <
+	    0)
 		return answer_error(request, &err);
 	struct buf body = BUF_INIT(JOB_JSON_MAX);
 	struct json_writer json;
@@ -104,7 +105,8 @@ static enum MHD_Result go_on(struct request *request)
 	if (!done)
 		return MHD_YES;
 	watcher_remove(server->watcher, &request->waiter);
-	client_expect_within(request->client, server->config->http.body_deadline_us);
+	client_expect_within(request->client,
+			     request->settings->config.http.body_deadline_us);
 	return result;
 }
 
