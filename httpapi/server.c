@@ -85,11 +85,17 @@ static void on_library_log(void *cls, const char *format, va_list args)
 
 /* --- opening --- */
 
-/* Requests spend their time in SQLite's reads and in waiting for the writer, so a few
- * threads more than processors keep both busy. */
+/* When exactly 128 things are ready at once on a thread, libmicrohttpd 0.9.75 (MHD_epoll)
+ * asks for more before it looks at them, and sleeps until one more comes: nobody is
+ * answered. So there are threads enough that none ever has as many: its connections, the
+ * listening socket, and what other threads wake it by. */
+#define THREAD_CONNECTIONS_MAX (127 - 2)
+
 static unsigned threads_of(const struct config *config)
 {
-	return config->http.threads > 0 ? (unsigned)config->http.threads : 4;
+	int64_t least = (config->limits.connections + THREAD_CONNECTIONS_MAX - 1) /
+			THREAD_CONNECTIONS_MAX;
+	return (unsigned)(config->http.threads > least ? config->http.threads : least);
 }
 
 static int start_front(struct front *front, struct err *err)

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import select
+import signal
 import socket
 import threading
 import time
@@ -196,7 +197,7 @@ def test_who_hangs_up_is_forgotten(reeve, tail, via):
 @pytest.mark.parametrize("tail", ["?wait=60", "/output?follow=1"])
 def test_who_hangs_up_beside_an_idle_connection_is_forgotten(reeve, tail, version):
     """A server thread with an older connection that does nothing lets go of the others."""
-    reeve.write_config(http={"threads": 1, "header_deadline_s": 600})
+    reeve.write_config(http={"threads": 1, "header_deadline_s": 600}, limits={"connections": 100})
     reeve.start_httpapi()
     pid = reeve.httpapi.pid
     before = sockets_of(pid)
@@ -214,7 +215,7 @@ def test_who_hangs_up_beside_an_idle_connection_is_forgotten(reeve, tail, versio
 
 def test_following_in_http_1_0_ends_with_the_connection(reeve):
     """It knows no chunks. The server keeps nothing of it, though an idle connection is older."""
-    reeve.start(http={"threads": 1, "header_deadline_s": 600}, slots=1)
+    reeve.start(http={"threads": 1, "header_deadline_s": 600}, limits={"connections": 100}, slots=1)
     pid = reeve.httpapi.pid
     before = sockets_of(pid)
     with Gate(reeve) as gate, contextlib.closing(reeve.connect()) as idle:
@@ -262,6 +263,30 @@ def test_a_stop_answers_who_waits_and_cuts_who_follows(reeve):
         assert json.loads(body_of(read_all(waiting)))["state"] == "queued"
         # No last chunk: the client can tell this from the end of the output.
         assert b"0\r\n\r\n" not in head.partition(b"\r\n\r\n")[2] + read_all(following)
+
+
+@pytest.mark.parametrize("count", [127, 128, 129, 256])
+def test_many_requests_at_the_same_moment_are_all_answered(reeve, count):
+    """Whatever their number is: the library lists 128 at a time."""
+    reeve.write_config(http={"threads": 1, "header_deadline_s": 600})
+    reeve.start_httpapi()
+    request = get("/v1/whoami").replace(b"Connection: close\r\n", b"")
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(reeve.raw_socket("unix")) for _ in range(count)]
+
+        def ask():
+            for client in clients:
+                client.sendall(request)
+
+        def hear():
+            for client in clients:
+                assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+        ask()
+        hear()
+        os.kill(reeve.httpapi.pid, signal.SIGSTOP)
+        ask()
+        os.kill(reeve.httpapi.pid, signal.SIGCONT)
+        hear()
 
 
 # --- following ------------------------------------------------------------------------------
