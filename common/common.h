@@ -14,6 +14,7 @@
 #include "common/config.h"
 #include "common/digest.h"
 #include "common/err.h"
+#include "common/faults.h"
 #include "common/file.h"
 #include "common/json.h"
 #include "common/log.h"

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -30,49 +29,29 @@ static const struct setting *setting_find(const char *name)
 }
 
 /* "FILE:LINE:COLUMN: ", "VARIABLE: " or "", then the setting's name. */
-static void fault_place(const struct config_reader *reader, const char *path,
-			struct buf *out)
+static char *fault_place(const struct config_reader *reader, const char *path)
 {
-	int line, column;
+	AUTO_FREE char *place = NULL;
 
-	if (reader->variable) {
-		(void)buf_printf(out, "%s: ", reader->variable);
-		if (setting_find(path) || text_equal(path, reader->variable))
-			return;
-	}
-	if (reader->file) {
-		(void)buf_append_text(out, reader->file);
-		if (!json_locate(reader->text, reader->length, path, &line, &column))
-			(void)buf_printf(out, ":%d:%d", line, column);
-		(void)buf_append_text(out, ": ");
-	}
-	(void)buf_printf(out, "%s: ", path);
-}
-
-/* Adds a finished sentence if it fits; the first one is cut rather than left out. */
-static void fault_add(struct config_reader *reader, const char *sentence)
-{
-	size_t used = strlen(reader->fault_text);
-	size_t room = sizeof(reader->fault_text) - used - sizeof("; and 1000000 more");
-
-	if (!used || strlen(sentence) + 2 < room) {
-		(void)snprintf(reader->fault_text + used, room, "%s%s", used ? "; " : "",
-			       sentence);
-		reader->shown++;
-	}
-	reader->faults++;
+	if (reader->variable &&
+	    (setting_find(path) || text_equal(path, reader->variable)))
+		return mem_printf("%s: ", reader->variable);
+	if (reader->variable)
+		return mem_printf("%s: %s: ", reader->variable, path);
+	if (!reader->file)
+		return mem_printf("%s: ", path);
+	place = faults_place(reader->file, reader->text, reader->length, path);
+	return mem_printf("%s: %s: ", place, path);
 }
 
 void config_fault(struct config_reader *reader, const char *path, const char *format, ...)
 {
-	AUTO_BUF struct buf sentence = BUF_INIT(4096);
+	AUTO_FREE char *place = fault_place(reader, path);
 	va_list args;
 
-	fault_place(reader, path, &sentence);
 	va_start(args, format);
-	(void)buf_vprintf(&sentence, format, args);
+	faults_vprintf(&reader->faults, place, format, args);
 	va_end(args);
-	fault_add(reader, buf_text(&sentence));
 }
 
 void config_fault_unknown(struct config_reader *reader, const char *path, const char *key,
@@ -84,15 +63,6 @@ void config_fault_unknown(struct config_reader *reader, const char *path, const 
 		config_fault(reader, path, "unknown; did you mean %s?", nearest);
 	else
 		config_fault(reader, path, "unknown");
-}
-
-/* All faults as one error. */
-static int faults_report(const struct config_reader *reader, struct err *err)
-{
-	if (reader->shown < reader->faults)
-		return err_set(err, ERR_INVALID, "%s; and %zu more", reader->fault_text,
-			       reader->faults - reader->shown);
-	return err_set(err, ERR_INVALID, "%s", reader->fault_text);
 }
 
 /* --- rows --- */
@@ -189,20 +159,6 @@ static void read_object(struct config_reader *reader, const cJSON *object,
 	}
 }
 
-/* The scanner's "line 3, column 5: what" as "FILE:3:5: what". */
-static void fault_syntax(struct config_reader *reader, const char *text)
-{
-	AUTO_FREE char *sentence = NULL;
-	int line = 0, column = 0, skip = 0;
-
-	if (sscanf(text, "line %d, column %d: %n", &line, &column, &skip) == 2)
-		sentence = mem_printf("%s:%d:%d: %s", reader->file, line, column,
-				      text + skip);
-	else
-		sentence = mem_printf("%s: %s", reader->file, text);
-	fault_add(reader, sentence);
-}
-
 /* Reads the file `path`; -1 when it cannot be read at all. */
 static int read_file(struct config_reader *reader, const char *path, struct err *err)
 {
@@ -218,9 +174,10 @@ static int read_file(struct config_reader *reader, const char *path, struct err 
 	reader->text = buf_text(&content);
 	reader->length = content.length;
 	if (json_parse(reader->text, reader->length, &rules, &tree, &wrong))
-		fault_syntax(reader, wrong.text);
+		faults_add_syntax(&reader->faults, path, wrong.text);
 	else if (!cJSON_IsObject(tree))
-		fault_syntax(reader, "line 1, column 1: expected an object");
+		faults_add_syntax(&reader->faults, path,
+				  "line 1, column 1: expected an object");
 	else
 		read_object(reader, tree, "");
 	cJSON_Delete(tree);
@@ -334,9 +291,9 @@ int config_load(struct config *ret, const char *path, struct err *err)
 	}
 	config_read_environment(&reader);
 	complete(&reader);
-	if (reader.faults) {
+	if (faults_report(&reader.faults, err) < 0) {
 		config_release(&config);
-		return faults_report(&reader, err);
+		return -1;
 	}
 	*ret = config;
 	return 0;

@@ -92,6 +92,16 @@ struct config {
 int config_load(struct config *ret, const char *path, struct err *err);
 void config_release(struct config *config);
 
+/* The programs that run by the settings. */
+enum config_program { CONFIG_INTAKE = 1, CONFIG_WORKER = 2 };
+
+/* For a program that runs and has loaded the configuration anew: puts the settings that
+ * it cannot change while it runs back to what they are in `old`, which is not touched,
+ * and calls `differs` with the name of each that was another one in `fresh`. */
+void config_keep_fixed(struct config *fresh, const struct config *old,
+		       enum config_program program,
+		       void (*differs)(void *context, const char *name), void *context);
+
 /* The example configuration: every row with its help, default and limits, as JSON with
  * comments, that config_load reads back to the defaults. docs/reeve.example.json is this.
  */

@@ -66,6 +66,7 @@ static const char *check_variable_name(const char *text)
 const struct setting SETTINGS[] = {
 	{.name = "state_dir", .kind = &KIND_TEXT, FIELD(state_dir),
 	 .fallback = "\"" REEVE_STATE_DIR_DEFAULT "\"",
+	 .fixed_in = CONFIG_INTAKE | CONFIG_WORKER,
 	 .help = "Where the database, outputs and sockets live; relative to where it is started."},
 	{.name = "log_level", .kind = &KIND_TEXT, FIELD(log_level_word), .check = check_log_level,
 	 .fallback = "\"info\"",
@@ -73,6 +74,7 @@ const struct setting SETTINGS[] = {
 	{.name = "listeners", .kind = &KIND_LISTENERS, FIELD(listeners),
 	 .fallback = "[{\"address\": \"unix:run/reeve.sock\", \"mode\": \"0660\"},"
 		     " {\"address\": \"127.0.0.1:8080\"}]",
+	 .fixed_in = CONFIG_INTAKE,
 	 .help = "Where the intake listens: unix:PATH below state_dir, or a loopback ADDRESS:PORT."},
 	{.name = "exec_roots", .kind = &KIND_ROOTS, FIELD(exec_roots),
 	 .fallback = "[{\"path\": \"/usr/local/bin\", \"follow_links\": true},"
@@ -106,6 +108,7 @@ const struct setting SETTINGS[] = {
 	 .help = "Outputs up to this size move into the database when the job ends."},
 	{.name = "cgroup", .kind = &KIND_TEXT, FIELD(cgroup), .check = check_cgroup,
 	 .fallback = "\"auto\"",
+	 .fixed_in = CONFIG_WORKER,
 	 .help = "The cgroup v2 directory that is ours to fill: auto, off or its path."},
 	{.name = "wal_bytes", .kind = &KIND_BYTES, FIELD(wal_bytes), .fallback = "16777216",
 	 .min = 64 * KIB, .max = 1024 * MIB,
@@ -129,15 +132,19 @@ const struct setting SETTINGS[] = {
 	 .max = 1000, .help = "Labels of a job."},
 	{.name = "limits.header_bytes", .kind = &KIND_BYTES, FIELD(limits.header_bytes),
 	 .fallback = "32768", .min = KIB, .max = MIB,
+	 .fixed_in = CONFIG_INTAKE,
 	 .help = "Headers of a request."},
 	{.name = "limits.target_bytes", .kind = &KIND_BYTES, FIELD(limits.target_bytes),
 	 .fallback = "8192", .min = 256, .max = 64 * KIB,
+	 .fixed_in = CONFIG_INTAKE,
 	 .help = "Path and query of a request."},
 	{.name = "limits.connections", .kind = &KIND_INTEGER, FIELD(limits.connections),
 	 .fallback = "512", .min = 4, .max = 65536,
+	 .fixed_in = CONFIG_INTAKE,
 	 .help = "Connections at the same time."},
 	{.name = "limits.connections_per_address", .kind = &KIND_INTEGER,
 	 FIELD(limits.connections_per_address), .fallback = "64", .min = 1, .max = 65536,
+	 .fixed_in = CONFIG_INTAKE,
 	 .help = "Connections at the same time from one address."},
 	{.name = "limits.output_bytes", .kind = &KIND_BYTES, FIELD(output_bytes),
 	 .fallback = "268435456", .max = TIB,
@@ -160,7 +167,9 @@ const struct setting SETTINGS[] = {
 
 	{.name = "http.threads", .kind = &KIND_INTEGER, FIELD(http.threads), .fallback = "0",
 	 .max = 256,
-	 .help = "Threads that serve requests; 0 is a number fit for the machine."},
+	 .fixed_in = CONFIG_INTAKE,
+	 .help = "Threads that serve requests, and always one for 125 connections at least; 0 is a "
+		 "number fit for the machine."},
 	{.name = "http.header_deadline_s", .kind = &KIND_DURATION, FIELD(http.header_deadline_us),
 	 .fallback = "10", .min = 1, .max = 3600,
 	 .help = "From the connection (or the last answer's end) to the request line, and again "
@@ -170,6 +179,7 @@ const struct setting SETTINGS[] = {
 	 .help = "From the end of the headers to the end of the body."},
 	{.name = "http.request_deadline_s", .kind = &KIND_DURATION, FIELD(http.request_deadline_us),
 	 .fallback = "60", .min = 1, .max = 3600,
+	 .fixed_in = CONFIG_INTAKE,
 	 .help = "The whole request, but for waiting and following."},
 	{.name = "http.wait_max_s", .kind = &KIND_DURATION, FIELD(http.wait_max_us),
 	 .fallback = "60", .max = 3600,
@@ -221,8 +231,9 @@ static void print_row(FILE *out, const struct setting *row, const char *margin,
 	fprintf(out, "%s// %s\n%s// %s", margin, row->help, margin, row->kind->word);
 	if (row->kind->is_number)
 		fprintf(out, ", %lld to %lld", (long long)row->min, (long long)row->max);
-	fprintf(out, "; %s\n%s\"%s\": %s%s\n", variable, margin, key, row->fallback,
-		is_last ? "" : ",");
+	fprintf(out, "; %s%s\n%s\"%s\": %s%s\n", variable,
+		row->fixed_in ? "; a change needs a restart" : "", margin, key,
+		row->fallback, is_last ? "" : ",");
 }
 
 /* Length of the group in front of the last dot, 0 without one. */

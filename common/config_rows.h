@@ -12,6 +12,7 @@
 
 #include "common/config.h"
 #include "common/err.h"
+#include "common/faults.h"
 
 /* A value on its way into the configuration, and everything found wrong so far. */
 struct config_reader {
@@ -20,9 +21,7 @@ struct config_reader {
 	const char *text;
 	size_t length;
 	const char *variable; /* while an environment variable is read, else NULL */
-	size_t faults;	      /* found, */
-	size_t shown;	      /* of these in the text below */
-	char fault_text[sizeof(((struct err *)NULL)->text)];
+	struct faults faults;
 };
 
 /* Adds a fault about `path` ("listeners.0.mode"), with its place in the file or the name
@@ -48,6 +47,9 @@ struct setting_kind {
 	void (*read)(struct config_reader *reader, const struct setting *row,
 		     const char *path, const cJSON *value, void *field);
 	void (*release)(void *field);
+	/* kinds of settings that may be fixed; `to` is empty */
+	bool (*is_same)(const void *one, const void *other);
+	void (*copy)(const void *from, void *to);
 };
 extern const struct setting_kind KIND_INTEGER, KIND_BYTES, KIND_DURATION, KIND_TEXT,
 	KIND_WORDS, KIND_LISTENERS, KIND_ROOTS, KIND_SOURCE, KIND_QUEUES,
@@ -61,6 +63,7 @@ struct setting {
 	int64_t min, max;     /* of numbers, in the file's units */
 	/* texts, and each of words: NULL or what is wrong with it */
 	const char *(*check)(const char *text);
+	unsigned fixed_in; /* of enum config_program: cannot change while these run */
 	const char *help;
 };
 extern const struct setting SETTINGS[];
@@ -70,6 +73,14 @@ extern const size_t SETTINGS_COUNT;
 /* Reads one value into its field; faults go to the reader. */
 void setting_read(struct config_reader *reader, const struct setting *row,
 		  const cJSON *value);
+
+/* What config_keep_fixed needs of a kind (config_keep.c). */
+bool number_is_same(const void *one, const void *other);
+void number_copy(const void *from, void *to);
+bool text_is_same(const void *one, const void *other);
+void text_copy(const void *from, void *to);
+bool listeners_is_same(const void *one, const void *other);
+void listeners_copy(const void *from, void *to);
 
 /* Reads every REEVE_ variable there is. */
 void config_read_environment(struct config_reader *reader);

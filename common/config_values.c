@@ -38,8 +38,8 @@ static void release_number(void *field)
 /* --- texts --- */
 
 /* A copy of the text that `value` is, or NULL with a fault. */
-static char *text_copy(struct config_reader *reader, const struct setting *row,
-		       const char *path, const cJSON *value)
+static char *text_of(struct config_reader *reader, const struct setting *row,
+		     const char *path, const cJSON *value)
 {
 	const char *text = cJSON_GetStringValue(value), *wrong = NULL;
 
@@ -60,7 +60,7 @@ static char *text_copy(struct config_reader *reader, const struct setting *row,
 static void read_text(struct config_reader *reader, const struct setting *row,
 		      const char *path, const cJSON *value, void *field)
 {
-	char **target = field, *copy = text_copy(reader, row, path, value);
+	char **target = field, *copy = text_of(reader, row, path, value);
 
 	if (copy) {
 		free(*target);
@@ -111,7 +111,7 @@ static void read_words(struct config_reader *reader, const struct setting *row,
 	cJSON_ArrayForEach(element, value)
 	{
 		AUTO_FREE char *here = mem_printf("%s.%d", path, index++);
-		char *copy = text_copy(reader, row, here, element);
+		char *copy = text_of(reader, row, here, element);
 
 		if (copy)
 			words.item[words.count++] = copy;
@@ -340,17 +340,21 @@ static void read_source(struct config_reader *reader, const struct setting *row,
 
 /* clang-format off */
 const struct setting_kind KIND_INTEGER = {.word = "integer", .unit = "", .is_number = true, .is_whole = true,
-	.scale = 1, .read = read_number, .release = release_number};
+	.scale = 1, .read = read_number, .release = release_number,
+	.is_same = number_is_same, .copy = number_copy};
 const struct setting_kind KIND_BYTES = {.word = "bytes", .unit = " bytes", .is_number = true, .is_whole = true,
-	.scale = 1, .read = read_number, .release = release_number};
+	.scale = 1, .read = read_number, .release = release_number,
+	.is_same = number_is_same, .copy = number_copy};
 const struct setting_kind KIND_DURATION = {.word = "seconds", .unit = " seconds", .is_number = true,
-	.scale = US_PER_S, .read = read_number, .release = release_number};
+	.scale = US_PER_S, .read = read_number, .release = release_number,
+	.is_same = number_is_same, .copy = number_copy};
 const struct setting_kind KIND_TEXT = {.word = "string", .is_text = true,
-	.read = read_text, .release = release_text};
+	.read = read_text, .release = release_text, .is_same = text_is_same, .copy = text_copy};
 const struct setting_kind KIND_WORDS = {.word = "list of strings", .is_colon_list = true,
 	.read = read_words, .release = release_words};
 const struct setting_kind KIND_LISTENERS = {.word = "list of {\"address\", \"mode\"}",
-	.read = read_listeners, .release = release_listeners};
+	.read = read_listeners, .release = release_listeners,
+	.is_same = listeners_is_same, .copy = listeners_copy};
 const struct setting_kind KIND_ROOTS = {.word = "list of strings or {\"path\", \"follow_links\"}",
 	.is_colon_list = true, .read = read_roots, .release = release_roots};
 const struct setting_kind KIND_SOURCE = {.word = "list of tasks", .read = read_source, .release = release_source};

@@ -2,6 +2,7 @@
 #include "common/log.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,12 +24,17 @@ static const char *const level_words[] = {
 
 /* Set once, before there are threads. */
 static const char *program_name = "reeve";
-static enum log_level least_level = LOG_INFO;
+static _Atomic enum log_level least_level = LOG_INFO;
 
 void log_init(const char *program, enum log_level least)
 {
 	program_name = program;
-	least_level = least;
+	log_set_least(least);
+}
+
+void log_set_least(enum log_level least)
+{
+	atomic_store_explicit(&least_level, least, memory_order_relaxed);
 }
 
 int log_level_parse(const char *word, enum log_level *ret)

@@ -26,6 +26,9 @@ struct log_field {
 /* The program's name in prog=; the least level that is written (LOG_INFO at first). */
 void log_init(const char *program, enum log_level least);
 
+/* Changes the least level; any thread may. */
+void log_set_least(enum log_level least);
+
 /* "debug" "info" "warn" "error" -> level. 0 or -1. */
 int log_level_parse(const char *word, enum log_level *ret);
 

@@ -75,7 +75,7 @@ static const cJSON *find_jobs(const struct batching *batching,
 static void read_jobs(struct request *request, struct batching *batching,
 		      const cJSON *jobs, struct problems *problems)
 {
-	const struct server *server = request->server;
+	const struct settings *settings = request->settings;
 	batching->intake =
 		mem_array((size_t)cJSON_GetArraySize(jobs), sizeof(*batching->intake));
 	const cJSON *job;
@@ -86,7 +86,7 @@ static void read_jobs(struct request *request, struct batching *batching,
 		struct intake *intake = &batching->intake[batching->count++];
 		intake_init(intake);
 		problems->base = base;
-		intake_read_tree(intake, server->config, &server->tasks, job, true,
+		intake_read_tree(intake, &settings->config, &settings->tasks, job, true,
 				 problems);
 		problems->base = NULL;
 	}
@@ -136,7 +136,7 @@ static int read_batch(struct request *request, struct batching *batching,
 		      struct problems *problems, struct err *err)
 {
 	static const struct json_rules rules = {.max_values = VALUES_MAX};
-	const struct config *config = request->server->config;
+	const struct config *config = &request->settings->config;
 	if (json_parse(buf_text(&request->body), request->body.length, &rules,
 		       &batching->tree, err) < 0)
 		return -1;

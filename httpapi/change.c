@@ -66,7 +66,7 @@ static int read_body(struct request *request, struct changing *changing,
 {
 	struct intake *intake = &changing->intake;
 	struct reading reading = {.intake = intake,
-				  .config = request->server->config,
+				  .config = &request->settings->config,
 				  .problems = problems};
 	if (request->body.length > 0 &&
 	    json_parse(buf_text(&request->body), request->body.length, NULL,

@@ -5,6 +5,7 @@
 #include "httpapi/follow.h"
 
 #include "httpapi/readers.h"
+#include "httpapi/stream.h"
 #include "httpapi/watcher.h"
 
 #define FOLLOW_BLOCK_BYTES 65536
@@ -32,7 +33,7 @@ static int open_output(struct follow *follow, struct queue *queue, const struct 
 		       struct err *err)
 {
 	struct server *server = follow->request->server;
-	int opened = queue_output_open(queue, server->config->state_dir, job,
+	int opened = queue_output_open(queue, server->started_with->state_dir, job,
 				       follow->attempt, &follow->output, err);
 	if (opened != 1)
 		return opened;
@@ -89,11 +90,11 @@ static ssize_t read_some(struct follow *follow, char *data, size_t max, struct e
 	return got;
 }
 
-static ssize_t cut(struct follow *follow, const struct err *err)
+static ssize_t fail(struct follow *follow, char *data, const struct err *err)
 {
 	log_event(LOG_WARN, "follow_failed", LOG_TEXT("job", follow->job_id),
 		  LOG_TEXT("error", err->text), LOG_END);
-	return MHD_CONTENT_READER_END_WITH_ERROR;
+	return stream_cut(follow->request->client, data);
 }
 
 /* Called by the HTTP library whenever it could send more. */
@@ -108,16 +109,16 @@ static ssize_t follow_read(void *cls, uint64_t unused, char *data, size_t max)
 		if (got > 0)
 			return got;
 		if (got < 0)
-			return cut(follow, &err);
+			return fail(follow, data, &err);
 		if (follow->is_ended)
-			return MHD_CONTENT_READER_END_OF_STREAM;
+			return stream_end(follow->request, data);
 		if (atomic_load(&waiter->is_gone) ||
 		    atomic_load(&follow->request->server->is_stopping))
-			return MHD_CONTENT_READER_END_WITH_ERROR;
+			return stream_cut(follow->request->client, data);
 		bool had_output = follow->output != NULL;
 		if (!had_output || atomic_exchange(&waiter->is_newer, false)) {
 			if (refresh(follow, &err) < 0)
-				return cut(follow, &err);
+				return fail(follow, data, &err);
 			/* Something is new: read again before sleeping. */
 			if (follow->is_ended || (!had_output && follow->output))
 				continue;

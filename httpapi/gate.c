@@ -118,7 +118,7 @@ static int check_body_framing(struct request *request, struct err *err)
 
 int gate_framing(struct request *request, struct err *err)
 {
-	const struct config *config = request->server->config;
+	const struct config *config = &request->settings->config;
 	struct header_reading reading = {.headers = &request->headers, .err = err};
 	request->must_close = true;
 	MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, read_header,
@@ -197,7 +197,7 @@ int64_t gate_body_max(const struct request *request, const char **ret_setting)
 	};
 	const enum route_size size = request->route->size;
 	*ret_setting = settings[size].name;
-	return *(const int64_t *)(const void *)((const char *)request->server->config +
+	return *(const int64_t *)(const void *)((const char *)&request->settings->config +
 						settings[size].offset);
 }
 

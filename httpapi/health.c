@@ -108,7 +108,7 @@ int64_t state_dir_free_bytes(const struct config *config)
 
 static enum verdict check_disk(const struct request *request, const char **ret_output)
 {
-	int64_t free_bytes = state_dir_free_bytes(request->server->config);
+	int64_t free_bytes = state_dir_free_bytes(&request->settings->config);
 	*ret_output = NULL;
 	if (free_bytes < 0) {
 		*ret_output = "the state directory cannot be read";

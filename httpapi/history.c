@@ -45,7 +45,7 @@ static int put_attempts(struct request *request, struct queue *queue,
 		return -1;
 	json_open(json, "items", '[');
 	for (size_t i = 0; i < list.count; i++) {
-		attempt_look(&list.item[i], queue, request->server->config, job);
+		attempt_look(&list.item[i], queue, &request->settings->config, job);
 		attempt_put(json, &list.item[i]);
 	}
 	json_close(json, ']');

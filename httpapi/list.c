@@ -181,7 +181,7 @@ static enum MHD_Result list_jobs(struct request *request, struct queue *queue,
 	}
 	json_writer_init(&json, &body);
 	json_open(&json, NULL, '{');
-	put_items(&json, queue, &listing->viewer, request->server->config, &list);
+	put_items(&json, queue, &listing->viewer, &request->settings->config, &list);
 	json_put_text(&json, "next_cursor", list.has_next ? cursor : NULL);
 	job_list_release(&list);
 	if (listing->is_counted && put_count(&json, queue, listing, &err) < 0) {

@@ -58,8 +58,8 @@ static int bind_unix(int fd, const char *path, unsigned mode, struct err *err)
 static int listen_unix(struct front *front, struct err *err)
 {
 	const struct listener *listener = front->listener;
-	AUTO_FREE char *path =
-		config_path(front->server->config, listener->address + strlen("unix:"));
+	AUTO_FREE char *path = config_path(front->server->started_with,
+					   listener->address + strlen("unix:"));
 	AUTO_FREE char *dir = mem_strdup(path);
 	if (file_make_dirs(dirname(dir), 0700, err) < 0 ||
 	    open_socket(AF_UNIX, &front->fd, err) < 0 ||

@@ -65,7 +65,7 @@ static const char *preferred_wait(const char *prefer, char ret[24])
 int lookup_wait(const struct request *request, int64_t *ret_us, bool *ret_preferred,
 		struct err *err)
 {
-	int64_t max_us = request->server->config->http.wait_max_us, us = 0;
+	int64_t max_us = request->settings->config.http.wait_max_us, us = 0;
 	char preference[24];
 	const char *text = target_param(&request->target, "wait");
 	*ret_preferred = false;

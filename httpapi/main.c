@@ -85,31 +85,40 @@ static void log_ready(const struct server *server)
 		buf_printf(&addresses, "%s%s", i ? " " : "", server->fronts[i].address);
 	log_event(LOG_INFO, "ready", LOG_TEXT("version", REEVE_VERSION),
 		  LOG_TEXT("listeners", buf_text(&addresses)),
-		  LOG_TEXT("state_dir", server->config->state_dir), LOG_END);
+		  LOG_TEXT("state_dir", server->started_with->state_dir), LOG_END);
 }
 
 /* Until SIGTERM or SIGINT. Threads inherit the mask, so only this one gets signals. */
-static void serve(const sigset_t *signals)
+static void serve(struct server *server, const struct options *options,
+		  const sigset_t *signals)
 {
 	int number = 0;
-	while (number != SIGTERM && number != SIGINT)
+	while (number != SIGTERM && number != SIGINT) {
 		if (sigwait(signals, &number) != 0)
 			number = 0;
+		if (number == SIGHUP)
+			server_reload(server, options->config_path);
+	}
 	log_event(LOG_INFO, "stopping", LOG_INT("signal", number), LOG_END);
 }
 
-static int run(const struct config *config, const struct options *options)
+/* From before the settings are read: a signal that comes too early waits. */
+static void block_signals(sigset_t *ret)
+{
+	sigemptyset(ret);
+	sigaddset(ret, SIGTERM);
+	sigaddset(ret, SIGINT);
+	sigaddset(ret, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, ret, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static int run(struct settings *settings, const struct options *options,
+	       const sigset_t *signals)
 {
 	struct err err = ERR_INIT;
 	struct server server;
-	sigset_t signals;
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGHUP);
-	pthread_sigmask(SIG_BLOCK, &signals, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	if (server_open(&server, config, &err) < 0)
+	if (server_open(&server, settings, &err) < 0)
 		return fail(&err);
 	if (options->port_file &&
 	    write_port_file(&server, options->port_file, &err) < 0) {
@@ -117,7 +126,7 @@ static int run(const struct config *config, const struct options *options)
 		return fail(&err);
 	}
 	log_ready(&server);
-	serve(&signals);
+	serve(&server, options, signals);
 	server_close(&server);
 	log_event(LOG_INFO, "stopped", LOG_END);
 	return 0;
@@ -127,15 +136,17 @@ int main(int argc, char **argv)
 {
 	struct options options = {0};
 	struct err err = ERR_INIT;
-	struct config config = {0};
+	struct settings *settings;
+	sigset_t signals;
 	log_init("reeve-httpapi", LOG_INFO);
 	int code = read_options(argc, argv, &options);
 	if (code >= 0)
 		return code;
-	if (config_load(&config, options.config_path, &err) < 0)
+	block_signals(&signals);
+	if (settings_load(&settings, options.config_path, &err) < 0)
 		return fail(&err);
-	log_init("reeve-httpapi", config.log_level);
-	code = run(&config, &options);
-	config_release(&config);
+	log_set_least(settings->config.log_level);
+	code = run(settings, &options, &signals);
+	settings_give(settings);
 	return code;
 }

@@ -6,6 +6,7 @@
 #include "httpapi/lookup.h"
 #include "httpapi/range.h"
 #include "httpapi/readers.h"
+#include "httpapi/stream.h"
 
 #define OUTPUT_BLOCK_BYTES (128 * 1024)
 
@@ -18,6 +19,7 @@ struct asked {
 
 /* A part of an open output, being sent. */
 struct sending {
+	const struct client *client;
 	struct output *output;
 	enum output_stream stream;
 	int64_t offset; /* of the part */
@@ -37,7 +39,7 @@ static ssize_t send_some(void *cls, uint64_t position, char *data, size_t max)
 	ssize_t got = output_read(sending->output, sending->stream,
 				  sending->offset + (int64_t)position, data, max, &err);
 	/* The length is promised already: less than that can only be an error. */
-	return got > 0 ? got : MHD_CONTENT_READER_END_WITH_ERROR;
+	return got > 0 ? got : stream_cut(sending->client, data);
 }
 
 static int read_asked(const struct request *request, struct asked *ret, struct err *err)
@@ -116,8 +118,10 @@ static enum MHD_Result answer_output(struct request *request, struct output *out
 	if (part == 0)
 		range = (struct range){.bytes = size};
 	struct sending *sending = mem_alloc(sizeof(*sending));
-	*sending = (struct sending){
-		.output = output, .stream = stream, .offset = range.first};
+	*sending = (struct sending){.client = request->client,
+				    .output = output,
+				    .stream = stream,
+				    .offset = range.first};
 	struct MHD_Response *response = MHD_create_response_from_callback(
 		(uint64_t)range.bytes, OUTPUT_BLOCK_BYTES, send_some, sending,
 		sending_free);
@@ -167,7 +171,7 @@ static enum MHD_Result answer_asked(struct request *request, struct queue *queue
 	int attempt = asked->attempt ? asked->attempt : job->attempt;
 	if (attempt == 0)
 		return answer_nothing(request);
-	int opened = queue_output_open(queue, request->server->config->state_dir, job,
+	int opened = queue_output_open(queue, request->settings->config.state_dir, job,
 				       attempt, &output, &err);
 	if (opened < 0) {
 		if (err.code == ERR_GONE)

@@ -57,7 +57,7 @@ enum MHD_Result handle_queue_list(struct request *request)
 	struct buf body = BUF_INIT(ANSWER_BYTES_MAX);
 	struct json_writer json;
 	json_writer_init(&json, &body);
-	put_all(&json, request->server->config, &list, is_draining ? &drain : NULL);
+	put_all(&json, &request->settings->config, &list, is_draining ? &drain : NULL);
 	lane_list_release(&list);
 	drain_release(&drain);
 	return answer_send(request, MHD_HTTP_OK, answer_json(&body));
@@ -77,7 +77,7 @@ enum MHD_Result handle_queue_get(struct request *request)
 	readers_give(readers, queue);
 	if (found == 0) {
 		AUTO_BUF struct buf words = BUF_INIT(LANE_WORDS_MAX);
-		lane_complain(request->server->config, request->argument, &words);
+		lane_complain(&request->settings->config, request->argument, &words);
 		err_set(&err, ERR_NOT_FOUND, "%s", buf_text(&words));
 	}
 	if (found <= 0)
@@ -85,7 +85,7 @@ enum MHD_Result handle_queue_get(struct request *request)
 	struct buf body = BUF_INIT(ANSWER_BYTES_MAX);
 	struct json_writer json;
 	json_writer_init(&json, &body);
-	lane_put(&json, NULL, request->server->config, &lane);
+	lane_put(&json, NULL, &request->settings->config, &lane);
 	lane_release(&lane);
 	return answer_send(request, MHD_HTTP_OK, answer_json(&body));
 }

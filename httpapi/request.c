@@ -12,13 +12,14 @@ struct request *request_new(struct client *client, struct MHD_Connection *connec
 	struct server *server = client->front->server;
 	struct request *request = mem_alloc(sizeof(*request));
 	request->server = server;
+	request->settings = settings_take(&server->settings);
 	request->client = client;
 	request->connection = connection;
 	request->began_us = clock_boot_us();
 	request->number = atomic_fetch_add(&server->request_number, 1) + 1;
 	target_init(&request->target, raw_target);
 	buf_init(&request->body, 0); /* until the route is known */
-	client_expect_within(client, server->config->http.header_deadline_us);
+	client_expect_within(client, request->settings->config.http.header_deadline_us);
 	atomic_fetch_add(&server->active, 1);
 	return request;
 }
@@ -35,7 +36,9 @@ void request_free(struct request *request)
 	buf_release(&request->body);
 	free(request->removed);
 	atomic_fetch_sub(&server->held_bytes, request->held_bytes);
-	client_expect_within(request->client, server->config->http.header_deadline_us);
+	client_expect_within(request->client,
+			     request->settings->config.http.header_deadline_us);
+	settings_give(request->settings);
 	atomic_fetch_sub(&server->active, 1);
 	free(request);
 }
@@ -56,7 +59,7 @@ struct viewer request_viewer(const struct request *request)
 static void expect_within(const struct request *request, int64_t us)
 {
 	int64_t left_us = request->began_us +
-			  request->server->config->http.request_deadline_us -
+			  request->settings->config.http.request_deadline_us -
 			  clock_boot_us();
 	client_expect_within(request->client, left_us < us ? left_us : us);
 }
@@ -134,11 +137,13 @@ static enum MHD_Result judge(struct request *request)
 	return MHD_YES;
 }
 
-static enum MHD_Result begin(struct request *request, const char *method)
+static enum MHD_Result begin(struct request *request, const char *method,
+			     const char *version)
 {
 	request->method = method;
+	request->has_chunks = strcmp(version, MHD_HTTP_VERSION_1_0) != 0;
 	enum MHD_Result result = judge(request);
-	expect_within(request, request->server->config->http.body_deadline_us);
+	expect_within(request, request->settings->config.http.body_deadline_us);
 	return result;
 }
 
@@ -182,14 +187,14 @@ static enum MHD_Result run(struct request *request)
 }
 
 enum MHD_Result request_turn(struct request *request, const char *method,
-			     const char *data, size_t *bytes)
+			     const char *version, const char *data, size_t *bytes)
 {
 	size_t length = *bytes;
 	*bytes = 0;
 	switch (request->step) {
 	case STEP_HEADERS:
 		*bytes = length;
-		return begin(request, method);
+		return begin(request, method, version);
 	case STEP_BODY:
 		return length > 0 ? take_body(request, data, length) : run(request);
 	case STEP_DISCARD:

@@ -35,11 +35,13 @@ enum request_step {
 
 struct request {
 	struct server *server;
+	struct settings *settings; /* held: by these it is judged and answered */
 	struct client *client;
 	struct MHD_Connection *connection;
 	enum request_step step;
 	bool has_body;	 /* one is announced */
 	bool must_close; /* framing cannot be trusted: answer and close */
+	bool has_chunks; /* the client knows them: HTTP/1.1 */
 	const char *method;
 	struct target target;
 	struct headers headers;
@@ -67,7 +69,7 @@ void request_free(struct request *request);
 
 /* The callback of libmicrohttpd: one more turn for this request. */
 enum MHD_Result request_turn(struct request *request, const char *method,
-			     const char *data, size_t *bytes);
+			     const char *version, const char *data, size_t *bytes);
 
 /* Gives the handler's data to the request, which frees it at its end. */
 void request_keep(struct request *request, void *work, void (*free_work)(void *));

@@ -67,7 +67,7 @@ static enum MHD_Result commit(struct request *request, bool is_cascade)
 		.viewer = request_viewer(request),
 		.job_id = rerunning->id,
 		.is_cascade = is_cascade,
-		.rerun_max = (size_t)request->server->config->limits.batch_jobs,
+		.rerun_max = (size_t)request->settings->config.limits.batch_jobs,
 	};
 	request->resume = go_on;
 	/* Suspended first: the writer may be done before we are back. */

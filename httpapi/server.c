@@ -40,8 +40,7 @@ static enum MHD_Result on_turn(void *cls, struct MHD_Connection *connection,
 	(void)cls;
 	(void)connection;
 	(void)path;
-	(void)version;
-	return *context ? request_turn(*context, method, data, bytes) : MHD_NO;
+	return *context ? request_turn(*context, method, version, data, bytes) : MHD_NO;
 }
 
 static void on_completed(void *cls, struct MHD_Connection *connection, void **context,
@@ -75,8 +74,10 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
 	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
 		const union MHD_ConnectionInfo *info = MHD_get_connection_info(
 			connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+		struct settings *settings = settings_take(&server->settings);
 		*context = client_add(server->clients, front, info->connect_fd,
-				      server->config->http.header_deadline_us);
+				      settings->config.http.header_deadline_us);
+		settings_give(settings);
 	} else if (*context) {
 		client_remove(server->clients, *context);
 		*context = NULL;
@@ -96,16 +97,22 @@ static void on_library_log(void *cls, const char *format, va_list args)
 
 /* --- opening --- */
 
-/* Requests spend their time in SQLite's reads and in waiting for the writer, so a few
- * threads more than processors keep both busy. */
+/* When exactly 128 things are ready at once on a thread, libmicrohttpd 0.9.75 (MHD_epoll)
+ * asks for more before it looks at them, and sleeps until one more comes: nobody is
+ * answered. So there are threads enough that none ever has as many: its connections, the
+ * listening socket, and what other threads wake it by. */
+#define THREAD_CONNECTIONS_MAX (127 - 2)
+
 static unsigned threads_of(const struct config *config)
 {
-	return config->http.threads > 0 ? (unsigned)config->http.threads : 4;
+	int64_t least = (config->limits.connections + THREAD_CONNECTIONS_MAX - 1) /
+			THREAD_CONNECTIONS_MAX;
+	return (unsigned)(config->http.threads > least ? config->http.threads : least);
 }
 
 static int start_front(struct front *front, struct err *err)
 {
-	const struct config *config = front->server->config;
+	const struct config *config = front->server->started_with;
 	unsigned threads = threads_of(config);
 	/* The inactivity limit bounds those who do not read what they asked for. */
 	struct MHD_OptionItem options[] = {
@@ -144,14 +151,14 @@ static int load_token(struct server *server, struct err *err)
 {
 	bool is_new;
 	bool is_needed = false;
-	for (size_t i = 0; i < server->config->listeners.count; i++)
-		is_needed |= !server->config->listeners.item[i].is_unix;
+	for (size_t i = 0; i < server->started_with->listeners.count; i++)
+		is_needed |= !server->started_with->listeners.item[i].is_unix;
 	if (!is_needed)
 		return 0;
-	if (auth_token_load(server->config, server->token_hash, &is_new, err) < 0)
+	if (auth_token_load(server->started_with, server->token_hash, &is_new, err) < 0)
 		return -1;
 	server->has_token = true;
-	AUTO_FREE char *path = config_path(server->config, "token");
+	AUTO_FREE char *path = config_path(server->started_with, "token");
 	log_event(LOG_INFO, is_new ? "token_made" : "token_read", LOG_TEXT("file", path),
 		  LOG_END);
 	return 0;
@@ -159,9 +166,8 @@ static int load_token(struct server *server, struct err *err)
 
 static int open_parts(struct server *server, struct err *err)
 {
-	const struct config *config = server->config;
-	if (tasks_load(&server->tasks, config, err) < 0 ||
-	    file_make_dirs(config->state_dir, 0700, err) < 0 ||
+	const struct config *config = server->started_with;
+	if (file_make_dirs(config->state_dir, 0700, err) < 0 ||
 	    load_token(server, err) < 0)
 		return -1;
 	server->clients = clients_open();
@@ -174,7 +180,7 @@ static int open_parts(struct server *server, struct err *err)
 
 static int open_fronts(struct server *server, struct err *err)
 {
-	const struct listeners *listeners = &server->config->listeners;
+	const struct listeners *listeners = &server->started_with->listeners;
 	server->fronts = mem_array(listeners->count, sizeof(*server->fronts));
 	for (size_t i = 0; i < listeners->count; i++) {
 		struct front *front = &server->fronts[i];
@@ -191,9 +197,10 @@ static int open_fronts(struct server *server, struct err *err)
 	return 0;
 }
 
-int server_open(struct server *server, const struct config *config, struct err *err)
+int server_open(struct server *server, struct settings *settings, struct err *err)
 {
-	*server = (struct server){.config = config};
+	*server = (struct server){.started_with = &settings->config};
+	settings_cell_init(&server->settings, settings);
 	random_bytes(&server->request_prefix, sizeof(server->request_prefix));
 	if (open_parts(server, err) < 0 || open_fronts(server, err) < 0) {
 		server_close(server);
@@ -257,6 +264,6 @@ void server_close(struct server *server)
 	for (size_t i = 0; i < server->front_count; i++)
 		front_release(&server->fronts[i]);
 	free(server->fronts);
-	tasks_release(&server->tasks);
+	settings_cell_release(&server->settings);
 	*server = (struct server){0};
 }

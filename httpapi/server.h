@@ -1,16 +1,17 @@
 /* server.h - the intake as one object: what every request can reach.
  *
  * One `struct server` lives from server_open to server_close. Nothing in it changes while
- * requests are served, but for the atomics. A `struct front` is one listener with its own
- * HTTP daemon, because who a client is follows from the door it came through. */
+ * requests are served, but for the atomics and the settings in force. A `struct front` is
+ * one listener with its own HTTP daemon, because who a client is follows from the door it
+ * came through. */
 #ifndef REEVE_HTTPAPI_SERVER_H
 #define REEVE_HTTPAPI_SERVER_H
 
 #include <microhttpd.h>
 #include <stdatomic.h>
 
+#include "httpapi/settings.h"
 #include "queue/queue.h"
-#include "tasks/tasks.h"
 
 struct clients;
 struct readers;
@@ -34,8 +35,8 @@ struct front {
 };
 
 struct server {
-	const struct config *config;
-	struct tasks tasks;
+	struct settings_cell settings;	   /* for requests, which take them */
+	const struct config *started_with; /* for what cannot change meanwhile */
 	struct readers *readers;
 	struct writer *writer;
 	struct watcher *watcher;
@@ -54,8 +55,13 @@ struct server {
 /* How much of all bodies together may be in memory. */
 #define HELD_BYTES_MAX (INT64_C(256) << 20)
 
-/* Opens the database, the listeners and the threads; requests are served from here on. */
-int server_open(struct server *server, const struct config *config, struct err *err);
+/* Opens the database, the listeners and the threads; requests are served from here on.
+ * The caller holds the settings until after server_close. */
+int server_open(struct server *server, struct settings *settings, struct err *err);
+
+/* Reads the settings again, puts them in force if nothing is wrong with them, and logs
+ * what came of it (reload.c). */
+void server_reload(struct server *server, const char *config_path);
 
 /* Stops accepting, finishes what is under way, ends streams, closes everything. */
 void server_close(struct server *server);

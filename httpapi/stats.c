@@ -120,7 +120,7 @@ enum MHD_Result handle_stats(struct request *request)
 		return answer_error(request, &err);
 	}
 	struct buf body = BUF_INIT(STATS_JSON_MAX);
-	put_stats(&body, request->server->config, &stats, found == 1, &worker);
+	put_stats(&body, &request->settings->config, &stats, found == 1, &worker);
 	stats_release(&stats);
 	return answer_send(request, MHD_HTTP_OK, answer_json(&body));
 }

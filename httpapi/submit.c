@@ -93,7 +93,7 @@ static enum MHD_Result answer_stored(struct request *request)
 	int result = find_stored(request, queue, &job, &err);
 	if (result == 0)
 		result = job_face_of_job(&face, &parts, queue, &viewer,
-					 request->server->config, &job, &err);
+					 &request->settings->config, &job, &err);
 	readers_give(readers, queue);
 	enum MHD_Result answered;
 	if (result < 0) {
@@ -178,7 +178,7 @@ static int read_submission(struct request *request, struct intake *intake,
 	struct readers *readers = request->server->readers;
 	struct viewer viewer = request_viewer(request);
 	struct queue *queue = NULL;
-	if (intake_read(intake, request->server->config, &request->server->tasks,
+	if (intake_read(intake, &request->settings->config, &request->settings->tasks,
 			buf_text(&request->body), request->body.length, problems,
 			err) < 0)
 		return -1;

@@ -4,7 +4,7 @@
 
 enum MHD_Result handle_task_list(struct request *request)
 {
-	const struct tasks *tasks = &request->server->tasks;
+	const struct tasks *tasks = &request->settings->tasks;
 	struct buf body = BUF_INIT(ANSWER_BYTES_MAX);
 	struct json_writer json;
 	json_writer_init(&json, &body);
@@ -19,7 +19,8 @@ enum MHD_Result handle_task_list(struct request *request)
 
 enum MHD_Result handle_task_get(struct request *request)
 {
-	const struct task *task = tasks_find(&request->server->tasks, request->argument);
+	const struct task *task =
+		tasks_find(&request->settings->tasks, request->argument);
 	struct buf body = BUF_INIT(ANSWER_BYTES_MAX);
 	struct json_writer json;
 	struct err err = ERR_INIT;

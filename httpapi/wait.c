@@ -47,7 +47,7 @@ static enum MHD_Result answer_job(struct request *request, const struct wait *wa
 	struct job_face face;
 	struct job_parts parts = {0};
 	struct viewer viewer = request_viewer(request);
-	if (job_face_of_job(&face, &parts, queue, &viewer, request->server->config, job,
+	if (job_face_of_job(&face, &parts, queue, &viewer, &request->settings->config, job,
 			    &err) < 0) {
 		job_parts_release(&parts);
 		return answer_error(request, &err);
@@ -112,7 +112,8 @@ static enum MHD_Result go_on(struct request *request)
 	if (!done)
 		return MHD_YES;
 	watcher_remove(server->watcher, &request->waiter);
-	client_expect_within(request->client, server->config->http.body_deadline_us);
+	client_expect_within(request->client,
+			     request->settings->config.http.body_deadline_us);
 	return result;
 }
 

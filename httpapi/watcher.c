@@ -29,7 +29,6 @@ struct watcher {
 	struct queue *queue;
 	pthread_t thread;
 	int epoll_fd, bell_fd, poke_fd, inotify_fd;
-	int64_t tick_us;      /* between two looks at the clients */
 	int64_t next_tick_us; /* CLOCK_BOOTTIME */
 	int64_t data_version; /* of the database, when last looked at */
 	int64_t after;	      /* the last event seen */
@@ -288,13 +287,25 @@ static void on_time(struct watcher *watcher, int64_t now_us)
 	pthread_mutex_unlock(&watcher->lock);
 }
 
+/* Between two looks at the clients. */
+static int64_t tick_us(struct server *server)
+{
+	struct settings *settings = settings_take(&server->settings);
+	int64_t us = settings->config.http.header_deadline_us / 8;
+	settings_give(settings);
+	if (us > TICK_US)
+		return TICK_US;
+	return us < TICK_LEAST_US ? TICK_LEAST_US : us;
+}
+
 static void on_tick(struct watcher *watcher, int64_t now_us)
 {
 	if (now_us < watcher->next_tick_us)
 		return;
 	size_t clients = clients_sweep(watcher->server->clients, now_us);
 	/* Nobody there: nothing to be late, so the whole second will do. */
-	watcher->next_tick_us = now_us + (clients > 0 ? watcher->tick_us : TICK_US);
+	watcher->next_tick_us =
+		now_us + (clients > 0 ? tick_us(watcher->server) : TICK_US);
 	struct err err = ERR_INIT;
 	int64_t version;
 	if (queue_data_version(watcher->queue, &version, &err) < 0)
@@ -366,7 +377,7 @@ static int add_source(struct watcher *watcher, int fd, uint64_t source, struct e
 
 static int open_sources(struct watcher *watcher, struct err *err)
 {
-	const char *state_dir = watcher->server->config->state_dir;
+	const char *state_dir = watcher->server->started_with->state_dir;
 	watcher->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	watcher->poke_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	watcher->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
@@ -396,7 +407,7 @@ static void release(struct watcher *watcher)
 		if (fds[i] >= 0)
 			close(fds[i]);
 	if (watcher->bell_fd >= 0)
-		bell_unlisten(watcher->server->config->state_dir, WATCHER_BELL);
+		bell_unlisten(watcher->server->started_with->state_dir, WATCHER_BELL);
 	queue_close(watcher->queue);
 	pthread_mutex_destroy(&watcher->lock);
 	free(watcher);
@@ -410,11 +421,6 @@ int watcher_open(struct watcher **ret, struct server *server, struct err *err)
 		-1;
 	watcher->serial = SOURCE_FIRST_WAITER;
 	watcher->earliest_us = INT64_MAX;
-	watcher->tick_us = server->config->http.header_deadline_us / 8;
-	if (watcher->tick_us > TICK_US)
-		watcher->tick_us = TICK_US;
-	if (watcher->tick_us < TICK_LEAST_US)
-		watcher->tick_us = TICK_LEAST_US;
 	pthread_mutex_init(&watcher->lock, NULL);
 	if (open_sources(watcher, err) < 0) {
 		release(watcher);

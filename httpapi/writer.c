@@ -234,7 +234,9 @@ static void expire_keys(struct writer *writer)
 		return;
 	writer->expired_us = now_us;
 	struct err err = ERR_INIT;
-	int64_t keep_us = writer->server->config->http.idempotency_keep_us;
+	struct settings *settings = settings_take(&writer->server->settings);
+	int64_t keep_us = settings->config.http.idempotency_keep_us;
+	settings_give(settings);
 	if (queue_begin(writer->queue, &err) == 0 &&
 	    queue_idempotency_expire(writer->queue, keep_us, EXPIRE_SLICE, &err) >= 0 &&
 	    queue_commit(writer->queue, &err) == 0)
@@ -338,13 +340,13 @@ static void configure_queues(struct queue *queue, const struct config *config)
 int writer_open(struct writer **ret, struct server *server, struct err *err)
 {
 	struct queue *queue;
-	if (queue_open(&queue, server->config->state_dir, QUEUE_WRITE, err) < 0)
+	if (queue_open(&queue, server->started_with->state_dir, QUEUE_WRITE, err) < 0)
 		return -1;
-	configure_queues(queue, server->config);
+	configure_queues(queue, server->started_with);
 	struct writer *writer = mem_alloc(sizeof(*writer));
 	writer->server = server;
 	writer->queue = queue;
-	writer->ringer = bell_ringer_open(server->config->state_dir);
+	writer->ringer = bell_ringer_open(server->started_with->state_dir);
 	writer->last = &writer->first;
 	writer->expired_us = clock_boot_us();
 	pthread_mutex_init(&writer->lock, NULL);

@@ -410,8 +410,9 @@ int queue_due_next(struct queue *queue, int64_t *ret_at, struct err *err);
 /* [write] Registers a supervisor; its epoch is the highest. */
 int queue_worker_register(struct queue *queue, int slots, int64_t *ret_epoch,
 			  struct err *err);
-/* [write] ERR_CONFLICT when a higher epoch exists: this worker must end. */
-int queue_worker_heartbeat(struct queue *queue, int64_t epoch, int running,
+/* [write] With what may have changed since. ERR_CONFLICT when a higher epoch exists: this
+ * worker must end. */
+int queue_worker_heartbeat(struct queue *queue, int64_t epoch, int slots, int running,
 			   struct err *err);
 int queue_worker_retire(struct queue *queue, int64_t epoch, struct err *err);
 

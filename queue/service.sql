@@ -8,7 +8,7 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)
 SELECT max(epoch) FROM workers
 
 -- name: worker_heartbeat
-UPDATE workers SET heartbeat_at = ?2, running = ?3 WHERE epoch = ?1
+UPDATE workers SET heartbeat_at = ?2, running = ?3, slots = ?4 WHERE epoch = ?1
 
 -- name: worker_retire
 UPDATE workers SET stopped_at = ?2, heartbeat_at = ?2, running = 0 WHERE epoch = ?1

@@ -23,7 +23,7 @@ int queue_worker_register(struct queue *queue, int slots, int64_t *ret_epoch,
 	return 0;
 }
 
-int queue_worker_heartbeat(struct queue *queue, int64_t epoch, int running,
+int queue_worker_heartbeat(struct queue *queue, int64_t epoch, int slots, int running,
 			   struct err *err)
 {
 	int64_t newest = 0;
@@ -34,7 +34,8 @@ int queue_worker_heartbeat(struct queue *queue, int64_t epoch, int running,
 			       "worker %lld is superseded by worker %lld",
 			       (long long)epoch, (long long)newest);
 	return db_run(queue, STATEMENT_WORKER_HEARTBEAT,
-		      BINDS(as_int(epoch), as_int(clock_now_us()), as_int(running)),
+		      BINDS(as_int(epoch), as_int(clock_now_us()), as_int(running),
+			    as_int(slots)),
 		      err) < 0
 		       ? -1
 		       : 0;

@@ -325,9 +325,9 @@ static void check_whole(struct task_reader *reader, const char *path,
 {
 	AUTO_FREE char *arguments = task_path(path, "arguments");
 
-	if (!task->name && !reader->faults)
+	if (!task->name && !reader->faults.count)
 		task_fault(reader, path, "a task needs a name");
-	if (!task->executable && !reader->faults)
+	if (!task->executable && !reader->faults.count)
 		task_fault(reader, path, "a task needs an executable");
 	for (size_t i = 0; i < task->arguments.count; i++) {
 		AUTO_FREE char *here = mem_printf("%s.%zu", arguments, i);
@@ -360,7 +360,7 @@ int task_parse(const char *definition, struct task *ret, struct err *err)
 		return -1;
 	task_read(&reader, "", object, &task);
 	cJSON_Delete(object);
-	if (task_faults(&reader, err)) {
+	if (faults_report(&reader.faults, err) < 0) {
 		task_release(&task);
 		return -1;
 	}

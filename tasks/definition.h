@@ -110,18 +110,13 @@ struct task_reader {
 	const char *name; /* of the file or variable, or NULL */
 	const char *text; /* in which places are found; NULL: none */
 	size_t length;
-	size_t faults, shown;
-	char fault_text[sizeof(((struct err *)NULL)->text)];
+	struct faults faults;
 };
 
 /* Adds a fault about `path` ("tasks.0.arguments.2"; "": the whole file), with its place.
  */
 void task_fault(struct task_reader *reader, const char *path, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* A finished sentence as it is. */
-void task_fault_text(struct task_reader *reader, const char *sentence);
-/* All of them as one error; 0 when there is none. */
-int task_faults(const struct task_reader *reader, struct err *err);
 
 /* "FILE:LINE:COLUMN" of a path; heap. */
 char *task_place(const struct task_reader *reader, const char *path);

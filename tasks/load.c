@@ -32,20 +32,6 @@ static void read_one(struct tasks *tasks, struct task_reader *reader, const char
 	add(tasks, reader, path, &task);
 }
 
-/* The scanner's "line 3, column 5: what" as "FILE:3:5: what". */
-static void fault_syntax(struct task_reader *reader, const char *text)
-{
-	int line = 0, column = 0, skip = 0;
-	AUTO_FREE char *sentence = NULL;
-
-	if (sscanf(text, "line %d, column %d: %n", &line, &column, &skip) == 2)
-		sentence = mem_printf("%s:%d:%d: %s", reader->name, line, column,
-				      text + skip);
-	else
-		sentence = mem_printf("%s: %s", reader->name, text);
-	task_fault_text(reader, sentence);
-}
-
 static cJSON *parse(struct task_reader *reader, const char *text, size_t length)
 {
 	static const struct json_rules rules = {.allow_comments = true};
@@ -53,7 +39,7 @@ static cJSON *parse(struct task_reader *reader, const char *text, size_t length)
 	cJSON *tree = NULL;
 
 	if (json_parse(text, length, &rules, &tree, &err))
-		fault_syntax(reader, err.text);
+		faults_add_syntax(&reader->faults, reader->name, err.text);
 	return tree;
 }
 
@@ -88,7 +74,7 @@ static void load_file(struct tasks *tasks, struct task_reader *reader, const cha
 	reader->name = path;
 	reader->text = NULL;
 	if (file_read(AT_FDCWD, path, &content, &err)) {
-		task_fault_text(reader, err.text);
+		faults_add(&reader->faults, err.text);
 		return;
 	}
 	reader->text = buf_text(&content);
@@ -118,7 +104,7 @@ static void load_dir(struct tasks *tasks, struct task_reader *reader, const char
 		AUTO_FREE char *sentence =
 			mem_printf("tasks_dir: %s: %s", dir, strerror(errno));
 
-		task_fault_text(reader, sentence);
+		faults_add(&reader->faults, sentence);
 	}
 	for (int i = 0; i < count; i++) {
 		AUTO_FREE char *path = file_join(dir, entry[i]->d_name);
@@ -144,7 +130,7 @@ int tasks_load(struct tasks *ret, const struct config *config, struct err *err)
 	load_list(&tasks, &reader, &config->tasks);
 	if (config->tasks_dir)
 		load_dir(&tasks, &reader, config->tasks_dir);
-	if (task_faults(&reader, err)) {
+	if (faults_report(&reader.faults, err) < 0) {
 		tasks_release(&tasks);
 		return -1;
 	}

@@ -288,7 +288,7 @@ static void check_parameter(struct task_reader *reader, const char *path,
 	if (json_get(object, "required") && ret->is_required)
 		task_fault(reader, path, "required, although it has a default");
 	ret->is_required = false;
-	if (!reader->faults &&
+	if (!reader->faults.count &&
 	    value_check(ret, ret->fallback, false, &ret->fallback_value, &err))
 		task_fault(reader, here, "%s", err.text);
 }

@@ -10,51 +10,20 @@ char *task_path(const char *path, const char *name)
 
 char *task_place(const struct task_reader *reader, const char *path)
 {
-	int line = 1, column = 1;
-
-	if (!reader->name)
-		return mem_strdup("the stored definition");
-	if (!reader->text ||
-	    (*path && json_locate(reader->text, reader->length, path, &line, &column)))
-		return mem_strdup(reader->name);
-	return mem_printf("%s:%d:%d", reader->name, line, column);
-}
-
-void task_fault_text(struct task_reader *reader, const char *sentence)
-{
-	size_t used = strlen(reader->fault_text);
-	size_t room = sizeof(reader->fault_text) - used - sizeof("; and 1000000 more");
-
-	/* The first one is cut rather than left out. */
-	if (!used || strlen(sentence) + 2 < room) {
-		(void)snprintf(reader->fault_text + used, room, "%s%s", used ? "; " : "",
-			       sentence);
-		reader->shown++;
-	}
-	reader->faults++;
+	return reader->name
+		       ? faults_place(reader->name, reader->text, reader->length, path)
+		       : mem_strdup("the stored definition");
 }
 
 void task_fault(struct task_reader *reader, const char *path, const char *format, ...)
 {
-	AUTO_BUF struct buf sentence = BUF_INIT(8192);
 	AUTO_FREE char *place = task_place(reader, path);
+	AUTO_FREE char *front = mem_printf("%s: %s%s", place, path, *path ? ": " : "");
 	va_list args;
 
-	(void)buf_printf(&sentence, "%s: %s%s", place, path, *path ? ": " : "");
 	va_start(args, format);
-	(void)buf_vprintf(&sentence, format, args);
+	faults_vprintf(&reader->faults, front, format, args);
 	va_end(args);
-	task_fault_text(reader, buf_text(&sentence));
-}
-
-int task_faults(const struct task_reader *reader, struct err *err)
-{
-	if (!reader->faults)
-		return 0;
-	if (reader->shown < reader->faults)
-		return err_set(err, ERR_INVALID, "%s; and %zu more", reader->fault_text,
-			       reader->faults - reader->shown);
-	return err_set(err, ERR_INVALID, "%s", reader->fault_text);
 }
 
 /* --- keys --- */

@@ -45,6 +45,9 @@ struct executor_ops {
 	/* How many attempts may start now. */
 	int (*capacity)(const struct executor *executor);
 
+	/* There are as many slots from here on. What is busy above that goes on. */
+	void (*resize)(struct executor *executor, size_t slots);
+
 	/* Hands an attempt over whose journal is there. Asynchronous. stdin_fd stays the
 	 * caller's; -1 means /dev/null. */
 	enum start_result (*start)(struct executor *executor, const struct spec *spec,

@@ -28,6 +28,7 @@ struct pool_shim {
 	int pidfd, socket;
 	char *cgroup; /* NULL: none */
 	bool is_busy;
+	bool is_leaving; /* there are fewer slots now, and it was told */
 	uint32_t tag;
 	void *cookie; /* of the attempt it is at */
 };
@@ -43,7 +44,8 @@ struct executor {
 	char *shim_path;
 	char *cgroup_dir; /* NULL: none */
 	int epoll_fd;
-	struct pool_shim *pool;
+	size_t slots;
+	struct pool_shim *pool; /* at least one for each slot */
 	size_t pool_count;
 	struct stray_shim *stray;
 	size_t stray_count;
@@ -95,7 +97,7 @@ static int local_open(struct executor **ret, const struct config *config, struct
 	struct executor *executor = mem_alloc(sizeof(*executor));
 
 	executor->config = config;
-	executor->pool_count = (size_t)config->slots;
+	executor->slots = executor->pool_count = (size_t)config->slots;
 	executor->pool = mem_array(executor->pool_count, sizeof(*executor->pool));
 	executor->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (executor->epoll_fd < 0) {
@@ -222,7 +224,52 @@ static int local_capacity(const struct executor *executor)
 		busy += executor->pool[i].is_busy;
 	for (size_t i = 0; i < executor->stray_count; i++)
 		busy += executor->stray[i].pidfd >= 0;
-	return busy < (int)executor->pool_count ? (int)executor->pool_count - busy : 0;
+	return busy < (int)executor->slots ? (int)executor->slots - busy : 0;
+}
+
+static size_t count_shims(const struct executor *executor, bool is_leaving)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < executor->pool_count; i++) {
+		const struct pool_shim *shim = &executor->pool[i];
+
+		count += shim->pid != 0 && shim->is_leaving == is_leaving;
+	}
+	return count;
+}
+
+/* Tells idle shims to end while there are more than slots. Each is forgotten when it is
+ * dead. */
+static void dismiss_surplus(struct executor *executor)
+{
+	size_t count =
+		executor->slots < executor->pool_count ? count_shims(executor, false) : 0;
+
+	for (size_t i = 0; i < executor->pool_count && count > executor->slots; i++) {
+		struct pool_shim *shim = &executor->pool[i];
+
+		if (shim->pid == 0 || shim->is_busy || shim->is_leaving)
+			continue;
+		(void)shutdown(shim->socket, SHUT_WR);
+		shim->is_leaving = true;
+		count--;
+	}
+}
+
+static void local_resize(struct executor *executor, size_t slots)
+{
+	const size_t wanted = slots + count_shims(executor, true);
+
+	if (wanted > executor->pool_count) {
+		executor->pool =
+			mem_grow(executor->pool, wanted * sizeof(*executor->pool));
+		memset(executor->pool + executor->pool_count, 0,
+		       (wanted - executor->pool_count) * sizeof(*executor->pool));
+		executor->pool_count = wanted;
+	}
+	executor->slots = slots;
+	dismiss_surplus(executor);
 }
 
 /* An idle shim, else a slot for a new one. */
@@ -233,7 +280,7 @@ static struct pool_shim *find_room(struct executor *executor)
 	for (size_t i = 0; i < executor->pool_count; i++) {
 		struct pool_shim *shim = &executor->pool[i];
 
-		if (shim->pid != 0 && !shim->is_busy)
+		if (shim->pid != 0 && !shim->is_busy && !shim->is_leaving)
 			return shim;
 		if (shim->pid == 0 && empty == NULL)
 			empty = shim;
@@ -445,6 +492,7 @@ static void local_poll(struct executor *executor, report_fn *report, void *conte
 		for (int i = 0; i < count; i++)
 			take_event(executor, events[i].data.u64, &reporter);
 	} while (count == EVENTS_MAX);
+	dismiss_surplus(executor);
 }
 
 static int local_wait_fd(const struct executor *executor)
@@ -457,6 +505,7 @@ const struct executor_ops executor_local = {
 	.open = local_open,
 	.close = local_close,
 	.capacity = local_capacity,
+	.resize = local_resize,
 	.start = local_start,
 	.watch = local_watch,
 	.forget = local_forget,

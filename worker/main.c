@@ -2,6 +2,8 @@
  *
  *     reeve-worker [--config FILE]
  */
+#include <signal.h>
+
 #include "worker/supervise.h"
 
 #define USAGE "usage: reeve-worker [--config FILE]\n"
@@ -29,6 +31,7 @@ int main(int argc, char **argv)
 	const char *path = NULL;
 	struct config config;
 	struct err err = ERR_INIT;
+	sigset_t early;
 	int result = parse_arguments(argc, argv, &path);
 
 	if (result != 0) {
@@ -37,13 +40,17 @@ int main(int argc, char **argv)
 		return result < 0 ? EXIT_PERMANENT : EXIT_SUCCESS;
 	}
 	log_init("reeve-worker", LOG_INFO);
+	/* From before the settings are read: one that comes too early waits. */
+	sigemptyset(&early);
+	sigaddset(&early, SIGHUP);
+	(void)sigprocmask(SIG_BLOCK, &early, NULL);
 	if (config_load(&config, path, &err) != 0) {
 		log_event(LOG_ERROR, "config_refused", LOG_TEXT("error", err.text),
 			  LOG_END);
 		return EXIT_PERMANENT;
 	}
-	log_init("reeve-worker", config.log_level);
-	result = supervise(&config);
+	log_set_least(config.log_level);
+	result = supervise(&config, path);
 	config_release(&config);
 	return result;
 }

@@ -219,8 +219,9 @@ static int write_round(struct supervisor *supervisor, struct round *round,
 	if (record_all(supervisor, err) != 0)
 		return -1;
 	if (round->is_heartbeat &&
-	    queue_worker_heartbeat(queue, supervisor->epoch, (int)supervisor->works.count,
-				   err) != 0)
+	    queue_worker_heartbeat(queue, supervisor->epoch,
+				   (int)supervisor->config->slots,
+				   (int)supervisor->works.count, err) != 0)
 		return -1;
 	if (round->is_heartbeat && queue_stats_forget(queue, err) < 0)
 		return -1;

@@ -50,6 +50,10 @@ static void on_signal(struct supervisor *supervisor)
 	while (sys.read(supervisor->signal_fd, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGCHLD)
 			continue;
+		if (info.ssi_signo == SIGHUP) {
+			reload(supervisor);
+			continue;
+		}
 		supervisor->is_ending = true;
 		supervisor->is_over = true;
 	}
@@ -268,6 +272,7 @@ static int open_signals(struct supervisor *supervisor, struct err *err)
 	sigemptyset(&waited);
 	sigaddset(&waited, SIGTERM);
 	sigaddset(&waited, SIGINT);
+	sigaddset(&waited, SIGHUP);
 	sigaddset(&waited, SIGCHLD);
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (sigprocmask(SIG_BLOCK, &waited, NULL) != 0 ||
@@ -409,9 +414,10 @@ static int exit_code_of(const struct err *err)
 		       : EXIT_PERMANENT;
 }
 
-int supervise(const struct config *config)
+int supervise(struct config *config, const char *path)
 {
 	struct supervisor supervisor = {.config = config,
+					.config_path = path,
 					.state_fd = -1,
 					.lock_fd = -1,
 					.bell_fd = -1,

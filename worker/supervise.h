@@ -66,7 +66,8 @@ struct pruning {
 /* --- the worker --- */
 
 struct supervisor {
-	const struct config *config;
+	struct config *config;
+	const char *config_path; /* as it was given; NULL */
 	struct queue *queue;
 	const struct executor_ops *ops;
 	struct executor *executor;
@@ -201,9 +202,16 @@ int adopt_all(struct supervisor *supervisor, struct err *err);
 /* Sends the signals that people want sent; `has_looked`: there may be new ones. */
 void signals_send(struct supervisor *supervisor, bool has_looked);
 
+/* --- reload.c --- */
+
+/* Reads the configuration again, goes on by it if nothing is wrong with it, and logs what
+ * came of it. Not from within a round. */
+void reload(struct supervisor *supervisor);
+
 /* --- supervise.c --- */
 
-/* Opens everything, runs until SIGTERM or until it must end; the program's exit code. */
-int supervise(const struct config *config);
+/* Opens everything, runs until SIGTERM or until it must end; the program's exit code.
+ * SIGHUP makes it load `path` (as for config_load) into `config` again. */
+int supervise(struct config *config, const char *path);
 
 #endif

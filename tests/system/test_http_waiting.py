@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import select
+import signal
 import socket
 import threading
 import time
@@ -13,8 +14,6 @@ import pytest
 from harness import LIMIT_S, wait_until
 from over_http import body_of, get, join_threads, read_all, start_threads
 
-# Connections of earlier requests that the intake may just be closing when it is looked at.
-CLOSING = 4
 MANY = 300
 
 
@@ -22,8 +21,17 @@ def threads_of(pid):
     return len(os.listdir(f"/proc/{pid}/task"))
 
 
-def fds_of(pid):
-    return len(os.listdir(f"/proc/{pid}/fd"))
+def sockets_of(pid):
+    """How many a daemon has open: when it has just started, those that it listens on."""
+    count = 0
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            count += os.readlink(f"/proc/{pid}/fd/{name}").startswith("socket:")
+    return count
+
+
+def wait_sockets(pid, count):
+    wait_until(lambda: sockets_of(pid) == count, lambda: f"{sockets_of(pid)} sockets to be {count}")
 
 
 class Gate:
@@ -135,16 +143,17 @@ def test_a_row_written_by_hand_ends_the_waiting(reeve):
 
 def test_hundreds_wait_and_nobody_starves(reeve):
     reeve.start(limits={"connections": 2000}, slots=1)
+    idle = sockets_of(reeve.httpapi.pid)
     with contextlib.ExitStack() as stack:
         gate = stack.enter_context(Gate(reeve))
         job = reeve.sh(f"read line < {gate.path}; echo all of it")
         reeve.wait_running(job)
         reeve.request("GET", "/healthz/live")
-        before, fds = threads_of(reeve.httpapi.pid), fds_of(reeve.httpapi.pid)
+        before = threads_of(reeve.httpapi.pid)
         waiting = [stack.enter_context(reeve.raw_socket("unix")) for _ in range(MANY)]
         for i, sock in enumerate(waiting):
             sock.sendall(get(f"/v1/jobs/{job['id']}" + ("?wait=60", "/output?follow=1")[i % 2]))
-        wait_until(lambda: fds_of(reeve.httpapi.pid) >= fds + MANY - CLOSING, "all of them to be there")
+        wait_sockets(reeve.httpapi.pid, idle + MANY)
         # Plain requests, each on a new connection and on kept ones, answered meanwhile.
         kept = [stack.enter_context(contextlib.closing(reeve.connect())) for _ in range(16)]
         for i in range(200):
@@ -166,30 +175,60 @@ def test_hundreds_wait_and_nobody_starves(reeve):
 @pytest.mark.parametrize("via", ["unix", "tcp"])
 @pytest.mark.parametrize("tail", ["?wait=60", "/output?follow=1"])
 def test_who_hangs_up_is_forgotten(reeve, tail, via):
-    # Sixty, and those that are just being closed, are more than one address may have.
-    reeve.config["limits"] = {"connections_per_address": 512}
+    """At once and by itself: no other request comes that could wake the server's threads."""
     reeve.write_config()
     reeve.start_httpapi()
+    pid = reeve.httpapi.pid
+    before = sockets_of(pid)
     job = reeve.submit("true")
-    reeve.request("GET", "/v1/jobs/last")
     host = "{}:{}".format(*reeve.address).encode()
     data = get(f"/v1/jobs/{job['id']}{tail}", b"Authorization: Bearer " + reeve.token.encode() + b"\r\n")
     data = data.replace(b"localhost", host)
-    pid = reeve.httpapi.pid
-    before = fds_of(pid)
     with contextlib.ExitStack() as stack:
         for _ in range(60):
             stack.enter_context(reeve.raw_socket(via)).sendall(data)
-        wait_until(lambda: fds_of(pid) >= before + 60 - CLOSING, "sixty connections")
+        wait_sockets(pid, before + 60)
         assert reeve.request("GET", "/healthz/live").status == 200
-
-    def are_back():
-        # The server's threads take leave of their connections when they next wake up.
-        assert reeve.request("GET", "/healthz/live", via=via).status == 200
-        return fds_of(pid) <= before + CLOSING
-
-    wait_until(are_back, lambda: f"{fds_of(pid)} descriptors to be {before}")
+    wait_sockets(pid, before)
     assert reeve.request("GET", "/healthz/live").status == 200
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+@pytest.mark.parametrize("tail", ["?wait=60", "/output?follow=1"])
+def test_who_hangs_up_beside_an_idle_connection_is_forgotten(reeve, tail, version):
+    """A server thread with an older connection that does nothing lets go of the others."""
+    reeve.write_config(http={"threads": 1, "header_deadline_s": 600}, limits={"connections": 100})
+    reeve.start_httpapi()
+    pid = reeve.httpapi.pid
+    before = sockets_of(pid)
+    job = reeve.submit("true")
+    with contextlib.closing(reeve.connect()) as idle, contextlib.ExitStack() as stack:
+        assert reeve.request("GET", "/healthz/live", conn=idle).status == 200
+        data = get(f"/v1/jobs/{job['id']}{tail}").replace(b"HTTP/1.1", b"HTTP/" + version.encode())
+        for _ in range(5):
+            stack.enter_context(reeve.raw_socket("unix")).sendall(data)
+        wait_sockets(pid, before + 6)
+        stack.close()
+        wait_sockets(pid, before + 1)
+        assert reeve.request("GET", "/healthz/live", conn=idle).status == 200
+
+
+def test_following_in_http_1_0_ends_with_the_connection(reeve):
+    """It knows no chunks. The server keeps nothing of it, though an idle connection is older."""
+    reeve.start(http={"threads": 1, "header_deadline_s": 600}, limits={"connections": 100}, slots=1)
+    pid = reeve.httpapi.pid
+    before = sockets_of(pid)
+    with Gate(reeve) as gate, contextlib.closing(reeve.connect()) as idle:
+        job = reeve.sh(f"read line < {gate.path}; echo all of it")
+        assert reeve.request("GET", "/healthz/live", conn=idle).status == 200
+        with reeve.raw_socket("unix") as sock:
+            sock.sendall(get(f"/v1/jobs/{job['id']}/output?follow=1").replace(b"HTTP/1.1", b"HTTP/1.0"))
+            wait_sockets(pid, before + 2)
+            gate.write("go\n")
+            head, _, body = read_all(sock).partition(b"\r\n\r\n")
+            assert b" 200 " in head and b"chunked" not in head.lower()
+            assert body == b"all of it\n"
+        wait_sockets(pid, before + 1)
 
 
 @pytest.mark.parametrize("via", ["unix", "tcp"])
@@ -224,6 +263,30 @@ def test_a_stop_answers_who_waits_and_cuts_who_follows(reeve):
         assert json.loads(body_of(read_all(waiting)))["state"] == "queued"
         # No last chunk: the client can tell this from the end of the output.
         assert b"0\r\n\r\n" not in head.partition(b"\r\n\r\n")[2] + read_all(following)
+
+
+@pytest.mark.parametrize("count", [127, 128, 129, 256])
+def test_many_requests_at_the_same_moment_are_all_answered(reeve, count):
+    """Whatever their number is: the library lists 128 at a time."""
+    reeve.write_config(http={"threads": 1, "header_deadline_s": 600})
+    reeve.start_httpapi()
+    request = get("/v1/whoami").replace(b"Connection: close\r\n", b"")
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(reeve.raw_socket("unix")) for _ in range(count)]
+
+        def ask():
+            for client in clients:
+                client.sendall(request)
+
+        def hear():
+            for client in clients:
+                assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+        ask()
+        hear()
+        os.kill(reeve.httpapi.pid, signal.SIGSTOP)
+        ask()
+        os.kill(reeve.httpapi.pid, signal.SIGCONT)
+        hear()
 
 
 # --- following ------------------------------------------------------------------------------

@@ -429,19 +429,19 @@ static void test_a_superseded_worker_cannot_write(void **state)
 	fixture_submit(f, "uid:1000", &submitted);
 	assert_done(queue_begin(f->queue, &f->err), &f->err);
 	assert_done(queue_worker_register(f->queue, 1, &old_epoch, &f->err), &f->err);
-	assert_done(queue_worker_heartbeat(f->queue, old_epoch, 3, &f->err), &f->err);
+	assert_done(queue_worker_heartbeat(f->queue, old_epoch, 1, 3, &f->err), &f->err);
 	assert_done(queue_worker_register(f->queue, 2, &new_epoch, &f->err), &f->err);
 	assert_true(new_epoch > old_epoch);
 	assert_int_equal(queue_claim(f->queue, f->turns, old_epoch, 1, &list, &f->err),
 			 -1);
 	assert_int_equal(f->err.code, ERR_CONFLICT);
-	assert_int_equal(queue_worker_heartbeat(f->queue, old_epoch, 0, &f->err), -1);
+	assert_int_equal(queue_worker_heartbeat(f->queue, old_epoch, 1, 0, &f->err), -1);
 	assert_int_equal(f->err.code, ERR_CONFLICT);
-	assert_done(queue_worker_heartbeat(f->queue, new_epoch, 7, &f->err), &f->err);
+	assert_done(queue_worker_heartbeat(f->queue, new_epoch, 8, 7, &f->err), &f->err);
 	assert_done(queue_commit(f->queue, &f->err), &f->err);
 	assert_int_equal(queue_worker_last(f->queue, &info, &f->err), 1);
 	assert_int_equal(info.epoch, new_epoch);
-	assert_int_equal(info.slots, 2);
+	assert_int_equal(info.slots, 8);
 	assert_int_equal(info.running, 7);
 	assert_int_equal(info.stopped_at, 0);
 	assert_true(info.heartbeat_at >= info.started_at);
