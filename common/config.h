@@ -60,7 +60,7 @@ struct config {
 	char *search_path;		/* PATH of jobs */
 	char *working_directory;	/* default one of jobs */
 	struct json_source tasks;	/* read by tasks/ */
-	char *tasks_dir;    /* beside the file after config_load; NULL: none */
+	char *tasks_dir;	      /* beside the file after config_load; NULL: none */
 	struct queue_settings queues; /* `default` only if it is named */
 	int64_t slots;	    /* jobs at once; config_load turns 0 into processors */
 	int64_t timeout_us; /* default timeout_s of a job; 0 = none */

@@ -27,6 +27,7 @@ struct front {
 	int priority;
 	int64_t room;
 	bool is_stale;		/* the rest is to be looked up */
+	bool is_alone;		/* there is one owner only */
 	struct place next;	/* whose turn it is here, */
 	int64_t queued_at, row; /* and with which job */
 };
@@ -150,6 +151,24 @@ static int owner_behind(struct queue *queue, struct front *front, const char *af
 	return found;
 }
 
+/* The first owner behind a place, round the circle. While we hold the writers' lock
+ * nobody joins a lane, so that one with a single owner needs no search for others. */
+static int circle_look(struct queue *queue, struct front *front, const struct place *from,
+		       struct err *err)
+{
+	int found = 0;
+	if (!front->is_alone)
+		found = owner_behind(queue, front, from->owner, from->round, err);
+	if (found != 0)
+		return found;
+	found = owner_behind(queue, front, "", from->round + 1, err);
+	if (found == 1 && front->is_alone && strcmp(front->next.owner, from->owner) > 0)
+		front->next.round = from->round;
+	front->is_alone = found == 1 && (front->is_alone ||
+					 strcmp(front->next.owner, from->owner) == 0);
+	return found;
+}
+
 /* The next one in the lane's circle: 1, 0 its priority has none, -1. */
 static int lane_look(struct queue *queue, struct turns *turns, struct front *front,
 		     struct err *err)
@@ -159,9 +178,7 @@ static int lane_look(struct queue *queue, struct turns *turns, struct front *fro
 	if (stall != NULL)
 		stall_catch_up(stall, order);
 	const struct place *from = stall != NULL ? &stall->at : &order->at;
-	int found = owner_behind(queue, front, from->owner, from->round, err);
-	if (found == 0)
-		found = owner_behind(queue, front, "", from->round + 1, err);
+	int found = circle_look(queue, front, from, err);
 	/* nobody was passed over here, or all have been served since */
 	if (found == 1 && stall != NULL && place_compare(&front->next, &order->at) > 0)
 		stall_drop(turns, stall);
@@ -181,6 +198,7 @@ static int front_look(struct queue *queue, struct turns *turns, struct front *fr
 		if (found != 1)
 			break;
 		front->priority = (int)below;
+		front->is_alone = false;
 	}
 	if (found == 0)
 		front->room = 0;
@@ -288,6 +306,24 @@ static bool is_before(const struct front *a, const struct front *b)
 					    : a->row < b->row;
 }
 
+/* What it means for a lane that an owner was served at this place. */
+static void lane_served(struct turns *turns, struct front *lane,
+			const struct front *front, const struct place *place,
+			bool is_behind)
+{
+	const bool is_same = place_compare(&lane->next, place) == 0;
+	struct stall *stall = stall_of(turns, lane);
+	if (stall != NULL && !is_behind)
+		stall_drop(turns, stall);
+	else if (stall != NULL && is_same)
+		place_set(&stall->at, place);
+	/* where nobody else is queued, nothing has changed but the round */
+	if (is_same && lane != front && lane->is_alone && stall == NULL)
+		lane->next.round++;
+	else if (is_same)
+		lane->is_stale = true;
+}
+
 /* The owner has had its turn, wherever it is queued; the lanes stand where it was. */
 static void serve(struct turns *turns, struct front *front)
 {
@@ -298,16 +334,9 @@ static void serve(struct turns *turns, struct front *front)
 	if (!is_behind)
 		place_set(&order->at, &place);
 	for (size_t i = 0; i < turns->fronts; i++) {
-		struct front *other = &turns->front[i];
-		if (other->room <= 0 || other->priority != front->priority)
-			continue;
-		const bool is_same = place_compare(&other->next, &place) == 0;
-		struct stall *stall = stall_of(turns, other);
-		other->is_stale = other->is_stale || is_same;
-		if (stall != NULL && !is_behind)
-			stall_drop(turns, stall);
-		else if (stall != NULL && is_same)
-			place_set(&stall->at, &place);
+		struct front *lane = &turns->front[i];
+		if (lane->room > 0 && lane->priority == front->priority)
+			lane_served(turns, lane, front, &place, is_behind);
 	}
 	free(place.owner);
 	if (front->room != INT64_MAX)

@@ -39,13 +39,15 @@ static struct hand_owner *owner_find(const struct hand *hand, const struct job *
 	return NULL;
 }
 
-/* Those whose next turn is the present anyhow. */
+/* Those whose next turn is the present anyhow. With an empty hand, all: then whose turn
+ * it is follows from the claims alone. */
 static void forget_owners(struct hand *hand, const struct hand_clock *clock)
 {
 	for (size_t i = hand->owners; i > 0; i--) {
 		struct hand_owner *owner = &hand->owner[i - 1];
 
-		if (owner->priority != clock->priority || owner->next > clock->now)
+		if (hand->count > 0 &&
+		    (owner->priority != clock->priority || owner->next > clock->now))
 			continue;
 		free(owner->owner);
 		*owner = hand->owner[--hand->owners];
@@ -151,9 +153,10 @@ void hand_start(struct hand *hand, struct work *work)
 	struct hand_clock *clock = clock_of(hand, work->claim.job.priority);
 
 	take_out(hand, work);
-	if (clock->now >= work->turn)
+	if (clock->now < work->turn)
+		clock->now = work->turn;
+	else if (hand->count > 0)
 		return;
-	clock->now = work->turn;
 	forget_owners(hand, clock);
 }
 
@@ -165,6 +168,8 @@ void hand_remove(struct hand *hand, const struct work *work)
 	take_out(hand, work);
 	if (owner != NULL && owner->next > work->turn)
 		owner->next = work->turn;
+	if (hand->count == 0)
+		forget_owners(hand, NULL);
 }
 
 struct work *hand_first(const struct hand *hand)

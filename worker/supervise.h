@@ -28,9 +28,9 @@ struct work {
 	int64_t job_row;
 	uint32_t tag;
 	enum work_phase phase;
-	struct claim claim; /* while WORK_CLAIMED: what starting it needs */
+	struct claim claim;	 /* while WORK_CLAIMED: what starting it needs */
 	uint64_t turn, sequence; /* and its place at hand */
-	int64_t claimed_us; /* CLOCK_BOOTTIME */
+	int64_t claimed_us;	 /* CLOCK_BOOTTIME */
 	bool is_same_boot;
 	bool is_looked_at_by_tick; /* nobody will tell us: look once a second */
 

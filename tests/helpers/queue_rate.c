@@ -1,11 +1,12 @@
 /* queue_rate - how many jobs a second the queue takes, alone: no HTTP, no worker.
  *
- *     queue_rate DIRECTORY [JOBS]
+ *     queue_rate DIRECTORY [JOBS [OWNERS [QUEUES]]]
  *
  * Submits JOBS jobs (default 20,000) at 1, 16 and 64 a commit into a new database in
  * DIRECTORY, then claims and ends them in batches of 64, and prints jobs per second and
- * microseconds of processor time a job. It is the limit that the intake and the worker
- * are measured against. */
+ * microseconds of processor time a job. They are of OWNERS owners and in QUEUES queues
+ * (default 1), the first of them unlimited, every other one with a limit. It is the limit
+ * that the intake and the worker are measured against. */
 #include <stdio.h>
 
 #include "queue/queue.h"
@@ -38,12 +39,25 @@ static void report(const char *what, int batch, int jobs, struct moment begin)
 		     (double)(end.cpu_us - begin.cpu_us) / jobs);
 }
 
-static void submit_all(struct queue *queue, int jobs, int batch)
+/* How many, and how they are spread. */
+struct crowd {
+	int64_t jobs, owners, queues;
+};
+
+static void name_of(char ret[32], const char *word, int64_t number)
+{
+	(void)snprintf(ret, 32, "%s%lld", word, (long long)number);
+}
+
+static void submit_all(struct queue *queue, const struct crowd *crowd, int jobs,
+		       int batch)
 {
 	struct err err = ERR_INIT;
 	struct submitted submitted;
-	const struct submission submission = {
-		.owner = "uid:1000",
+	char owner[32], lane[32];
+	struct submission submission = {
+		.owner = owner,
+		.queue = lane,
 		.command = "[\"/bin/true\",\"--version\"]",
 		.name = "rate",
 		.kill_grace_us = -1,
@@ -52,13 +66,28 @@ static void submit_all(struct queue *queue, int jobs, int batch)
 	const struct moment begin = moment_now();
 	for (int i = 0; i < jobs; i += batch) {
 		check(queue_begin(queue, &err), &err);
-		for (int k = 0; k < batch; k++)
+		for (int k = 0; k < batch; k++) {
+			name_of(owner, "uid:", (i + k) % crowd->owners);
+			name_of(lane, "queue", (i + k) / 7 % crowd->queues);
 			check(queue_submit(queue, &submission, &submitted, &err), &err);
+		}
 		check(queue_commit(queue, &err), &err);
 		if (i % 1024 == 0)
 			check(queue_checkpoint(queue, 16 << 20, &err), &err);
 	}
 	report("submit", batch, jobs, begin);
+}
+
+static void limit_queues(struct queue *queue, const struct crowd *crowd)
+{
+	struct err err = ERR_INIT;
+	char lane[32];
+	check(queue_begin(queue, &err), &err);
+	for (int64_t i = 1; i < crowd->queues; i += 2) {
+		name_of(lane, "queue", i);
+		check(queue_lane_limit(queue, "uid:0", lane, 8, &err), &err);
+	}
+	check(queue_commit(queue, &err), &err);
 }
 
 static int end_all(struct queue *queue, const struct claim_list *list, struct err *err)
@@ -109,15 +138,21 @@ int main(int argc, char **argv)
 {
 	struct err err = ERR_INIT;
 	struct queue *queue;
-	int64_t jobs = 20000;
-	if (argc < 2 || (argc > 2 && text_parse_int(argv[2], 1, 10000000, &jobs) != 0)) {
-		(void)fprintf(stderr, "usage: queue_rate DIRECTORY [JOBS]\n");
+	struct crowd crowd = {.jobs = 20000, .owners = 1, .queues = 1};
+	int64_t *const numbers[] = {&crowd.jobs, &crowd.owners, &crowd.queues};
+	for (int i = 2; i < argc && i < 5; i++)
+		if (text_parse_int(argv[i], 1, 10000000, numbers[i - 2]) != 0)
+			argc = 0;
+	if (argc < 2) {
+		(void)fprintf(stderr,
+			      "usage: queue_rate DIRECTORY [JOBS [OWNERS [QUEUES]]]\n");
 		return 2;
 	}
 	check(queue_open(&queue, argv[1], QUEUE_WRITE, &err), &err);
-	submit_all(queue, (int)jobs / 10, 1);
-	submit_all(queue, (int)jobs, 16);
-	submit_all(queue, (int)jobs, 64);
+	submit_all(queue, &crowd, (int)crowd.jobs / 10, 1);
+	submit_all(queue, &crowd, (int)crowd.jobs, 16);
+	submit_all(queue, &crowd, (int)crowd.jobs, 64);
+	limit_queues(queue, &crowd);
 	run_all(queue, 64);
 	check(queue_checkpoint(queue, 0, &err), &err);
 	queue_close(queue);

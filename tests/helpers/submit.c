@@ -3,8 +3,9 @@
  *
  *     submit STATE_DIR [option=value ...] -- PROGRAM [ARGUMENT ...]
  *
- * Options: owner= queue= priority= count= batch= timeout_us= kill_grace_us= output_bytes= output=truncate|stop
- * run_at=US deadline_us= stdin=FILE dir= env={JSON}. Prints one job id a line. */
+ * Options: owner= queue= priority= count= batch= timeout_us= kill_grace_us= output_bytes=
+ * output=truncate|stop run_at=US deadline_us= stdin=FILE dir= env={JSON}. Prints one job
+ * id a line. */
 #include <fcntl.h>
 
 #include "queue/queue.h"

@@ -19,7 +19,7 @@ struct fixture {
 	char dir[64];
 	struct queue *queue; /* QUEUE_WRITE */
 	struct err err;
-	int64_t epoch; /* of the worker that fixture_claim registers */
+	int64_t epoch;	     /* of the worker that fixture_claim registers */
 	struct turns *turns; /* for every claim of the test */
 };
 

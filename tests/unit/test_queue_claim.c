@@ -414,6 +414,14 @@ static void check_claim(struct crowd *crowd, struct gate *gates, const struct kn
 	gate->running++;
 }
 
+/* Fewer than asked for: nothing else could start. */
+static void check_nothing_left(const struct crowd *crowd, struct gate *gates)
+{
+	for (size_t i = 0; i < crowd->count; i++)
+		assert_true(crowd->job[i].is_over ||
+			    !is_open(gate_of(gates, crowd->job[i].queue)));
+}
+
 static void change_gate(struct fixture *f, struct gate *gate, unsigned r)
 {
 	gate->limit = (int64_t)(r % 5) - 1;
@@ -485,11 +493,8 @@ static void test_limits_and_pauses_hold_in_every_sequence(void **state)
 				job->is_over = true;
 				running[runs++] = job;
 			}
-			/* fewer than asked for: nothing else could start */
-			for (size_t i = 0; i < crowd->count && list.count < 3; i++)
-				assert_true(
-					crowd->job[i].is_over ||
-					!is_open(gate_of(gates, crowd->job[i].queue)));
+			if (list.count < 3)
+				check_nothing_left(crowd, gates);
 			claim_list_release(&list);
 			while (runs > 0 && next_random(&random) % 3 != 0) {
 				const unsigned r = next_random(&random);

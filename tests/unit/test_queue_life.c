@@ -309,7 +309,8 @@ static void test_cancel_before_it_starts_is_final(void **state)
 	struct claim_list list;
 	assert_done(queue_begin(f->queue, &f->err), &f->err);
 	assert_done(queue_worker_register(f->queue, 1, &f->epoch, &f->err), &f->err);
-	assert_done(queue_claim(f->queue, f->turns, f->epoch, 5, &list, &f->err), &f->err);
+	assert_done(queue_claim(f->queue, f->turns, f->epoch, 5, &list, &f->err),
+		    &f->err);
 	assert_done(queue_commit(f->queue, &f->err), &f->err);
 	assert_int_equal(list.count, 0);
 }
@@ -405,7 +406,8 @@ static void test_claims_go_by_priority_then_age(void **state)
 	submit_priority(f, 5, &high);
 	assert_done(queue_begin(f->queue, &f->err), &f->err);
 	assert_done(queue_worker_register(f->queue, 1, &f->epoch, &f->err), &f->err);
-	assert_done(queue_claim(f->queue, f->turns, f->epoch, 3, &list, &f->err), &f->err);
+	assert_done(queue_claim(f->queue, f->turns, f->epoch, 3, &list, &f->err),
+		    &f->err);
 	assert_done(queue_commit(f->queue, &f->err), &f->err);
 	assert_int_equal(list.count, 3);
 	assert_string_equal(list.item[0].job.id, high.id);
@@ -430,7 +432,8 @@ static void test_a_superseded_worker_cannot_write(void **state)
 	assert_done(queue_worker_heartbeat(f->queue, old_epoch, 3, &f->err), &f->err);
 	assert_done(queue_worker_register(f->queue, 2, &new_epoch, &f->err), &f->err);
 	assert_true(new_epoch > old_epoch);
-	assert_int_equal(queue_claim(f->queue, f->turns, old_epoch, 1, &list, &f->err), -1);
+	assert_int_equal(queue_claim(f->queue, f->turns, old_epoch, 1, &list, &f->err),
+			 -1);
 	assert_int_equal(f->err.code, ERR_CONFLICT);
 	assert_int_equal(queue_worker_heartbeat(f->queue, old_epoch, 0, &f->err), -1);
 	assert_int_equal(f->err.code, ERR_CONFLICT);

@@ -44,7 +44,8 @@ static size_t claim_some(struct fixture *f)
 	if (f->epoch == 0)
 		assert_done(queue_worker_register(f->queue, 4, &f->epoch, &f->err),
 			    &f->err);
-	assert_done(queue_claim(f->queue, f->turns, f->epoch, 100, &list, &f->err), &f->err);
+	assert_done(queue_claim(f->queue, f->turns, f->epoch, 100, &list, &f->err),
+		    &f->err);
 	assert_done(queue_commit(f->queue, &f->err), &f->err);
 	const size_t count = list.count;
 	claim_list_release(&list);
