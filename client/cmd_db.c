@@ -63,6 +63,21 @@ static int db_open(struct db *db, const struct args *args, struct err *err)
 	return status;
 }
 
+/* Always -1: there is no such job, or not any more. */
+static int db_missing(const struct db *db, const struct viewer *viewer, const char *word,
+		      struct err *err)
+{
+	struct tombstone stone;
+	char ended[CLOCK_TEXT_BYTES], removed[CLOCK_TEXT_BYTES];
+	const int found = queue_tombstone_get(db->queue, viewer, word, &stone, err);
+	if (found <= 0)
+		return found < 0 ? -1 : err_set(err, ERR_NOT_FOUND, "no job %s", word);
+	clock_format(stone.finished_at, ended);
+	clock_format(stone.pruned_at, removed);
+	return err_set(err, ERR_GONE, "job %s ended at %s (%s) and was removed at %s",
+		       word, ended, stone.state, removed);
+}
+
 /* The job that a person means; 0 or -1. */
 static int db_find(const struct db *db, const char *word, struct job *ret,
 		   struct err *err)
@@ -74,7 +89,7 @@ static int db_find(const struct db *db, const char *word, struct job *ret,
 	if (status == 0 && is_last)
 		return err_set(err, ERR_NOT_FOUND, "%s has no job yet", db->principal);
 	if (status == 0)
-		return err_set(err, ERR_NOT_FOUND, "no job %s", word);
+		return db_missing(db, &viewer, word, err);
 	return status < 0 ? -1 : 0;
 }
 

@@ -94,15 +94,22 @@ static int head_event(struct queue *queue, const struct retention *run,
 			    err);
 }
 
-/* Makes the end of the span the head of the chain. 0 or -1. */
-static int head_move(struct queue *queue, struct retention *run, const struct span *span,
-		     struct err *err)
+/* Makes the end of the span the head of the chain, unless somebody else who prunes has
+ * moved it since it was `from`. 0 or -1. */
+static int head_move(struct queue *queue, struct retention *run, int64_t from,
+		     const struct span *span, struct err *err)
 {
+	struct chain_head head;
 	struct timed timed;
 	const int64_t now = clock_now_us();
 	if (timed_begin(queue, &timed, err) != 0)
 		return -1;
-	if (head_event(queue, run, span, now, err) != 0 ||
+	const int found = chain_head_load(queue, &head, err);
+	if (found >= 0 && head.id != from) {
+		queue_rollback(queue);
+		return 0;
+	}
+	if (found < 0 || head_event(queue, run, span, now, err) != 0 ||
 	    db_run(queue, STATEMENT_CHAIN_HEAD_INSERT,
 		   BINDS(as_int(span->head.id), as_blob(span->head.hash, DIGEST_BYTES),
 			 as_int(span->head.before), as_int(now)),
@@ -169,5 +176,5 @@ int prune_old_events(struct queue *queue, struct retention *run, struct err *err
 		return -1;
 	if (!span.is_worth_it)
 		return 0;
-	return head_move(queue, run, &span, err) != 0 ? -1 : 1;
+	return head_move(queue, run, head.id, &span, err) != 0 ? -1 : 1;
 }

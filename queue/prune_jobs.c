@@ -177,12 +177,20 @@ static int mark_files(struct queue *queue, struct retention *run, struct remnant
 	return 0;
 }
 
-static bool is_stuck(const struct remnants *list, int64_t row)
+/* What became of the files of a job: none were there, all went, one is still there. */
+enum files_end { FILES_NONE, FILES_GONE, FILES_STUCK };
+
+static enum files_end files_end_of(const struct remnants *list, int64_t row)
 {
-	for (size_t i = 0; i < list->count; i++)
-		if (list->item[i].job_row == row && !list->item[i].is_gone)
-			return true;
-	return false;
+	enum files_end end = FILES_NONE;
+	for (size_t i = 0; i < list->count; i++) {
+		if (list->item[i].job_row != row)
+			continue;
+		if (!list->item[i].is_gone)
+			return FILES_STUCK;
+		end = FILES_GONE;
+	}
+	return end;
 }
 
 /* --- rows --- */
@@ -298,41 +306,38 @@ static int slice_event(struct queue *queue, const struct retention *run,
 
 /* --- one slice --- */
 
+/* One job's output and rows, as far as they may go; what went is added to the slice. An
+ * output that somebody else removed meanwhile is not counted again. */
+static int let_one_go(struct queue *queue, struct leaver *leaver,
+		      const struct remnants *files, struct slice *slice,
+		      struct remnants *unknown, struct err *err)
+{
+	const enum files_end end = files_end_of(files, leaver->row);
+	const int dropped = db_run(queue, STATEMENT_OUTPUT_DROP,
+				   BINDS(as_int(leaver->row), as_int(slice->at)), err);
+	if (dropped < 0)
+		return -1;
+	leaver->has_output = leaver->has_output && end != FILES_STUCK &&
+			     (dropped > 0 || end == FILES_GONE);
+	leaver->is_going = leaver->is_going && end != FILES_STUCK;
+	slice->jobs += leaver->is_going;
+	slice->outputs += leaver->has_output;
+	slice->bytes += leaver->has_output ? leaver->output_bytes : 0;
+	return leaver->is_going ? prune_rows(queue, leaver->row, slice->at, unknown, err)
+				: 0;
+}
+
 static int let_go(struct queue *queue, struct retention *run,
 		  const struct remnants *files, struct remnants *unknown, struct err *err)
 {
 	struct slice slice = {.at = 0};
 	if (slice_moment(queue, &slice.at, err) != 0)
 		return -1;
-	for (size_t i = 0; i < run->leavers.count; i++) {
-		struct leaver *leaver = &run->leavers.item[i];
-		leaver->is_stuck = is_stuck(files, leaver->row);
-		if (db_run(queue, STATEMENT_OUTPUT_DROP,
-			   BINDS(as_int(leaver->row), as_int(slice.at)), err) < 0)
+	for (size_t i = 0; i < run->leavers.count; i++)
+		if (let_one_go(queue, &run->leavers.item[i], files, &slice, unknown,
+			       err) != 0)
 			return -1;
-		if (leaver->is_going && !leaver->is_stuck &&
-		    prune_rows(queue, leaver->row, slice.at, unknown, err) != 0)
-			return -1;
-		slice.jobs += leaver->is_going && !leaver->is_stuck;
-		slice.outputs += leaver->has_output && !leaver->is_stuck;
-		slice.bytes += leaver->has_output && !leaver->is_stuck
-				       ? leaver->output_bytes
-				       : 0;
-	}
 	return slice.jobs + slice.outputs == 0 ? 0 : slice_event(queue, run, &slice, err);
-}
-
-static void count_gone(struct retention *run)
-{
-	for (size_t i = 0; i < run->leavers.count; i++) {
-		const struct leaver *leaver = &run->leavers.item[i];
-		if (leaver->is_stuck)
-			continue;
-		leaver->tally->jobs += leaver->is_going;
-		leaver->tally->outputs += leaver->has_output;
-		leaver->tally->output_bytes +=
-			leaver->has_output ? leaver->output_bytes : 0;
-	}
 }
 
 /* Marks what lies in files and removes them, in a transaction of its own; most slices
@@ -371,7 +376,7 @@ int prune_leavers(struct queue *queue, struct retention *run, struct err *err)
 		queue_rollback(queue);
 		return -1;
 	}
-	count_gone(run);
+	leavers_count(run);
 	remnants_remove(queue, &unknown, run);
 	return 0;
 }

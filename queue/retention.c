@@ -178,8 +178,7 @@ static int walk(struct queue *queue, struct retention *run, struct err *err)
 	return more < 0 ? -1 : looked;
 }
 
-/* A preview counts what would go; else the transactions count what went. */
-static void count_leavers(struct retention *run)
+void leavers_count(struct retention *run)
 {
 	for (size_t i = 0; i < run->leavers.count; i++) {
 		const struct leaver *leaver = &run->leavers.item[i];
@@ -199,8 +198,8 @@ static int step_jobs(struct queue *queue, struct retention *run, struct err *err
 	snapshot_leave(queue, is_own);
 	if (looked < 0)
 		return -1;
-	if (run->is_preview)
-		count_leavers(run);
+	if (run->is_preview) /* what would go; else the transaction says what went */
+		leavers_count(run);
 	else if (run->leavers.count > 0 && prune_leavers(queue, run, err) != 0)
 		return -1;
 	return looked == (int)run->policy->slice;

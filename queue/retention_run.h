@@ -14,7 +14,6 @@ struct leaver {
 	int64_t output_bytes;
 	bool has_output; /* and it goes */
 	bool is_going;	 /* the job itself */
-	bool is_stuck;	 /* a file of it could not be removed */
 };
 
 struct leavers {
@@ -48,6 +47,9 @@ struct timed {
 int timed_begin(struct queue *queue, struct timed *timed, struct err *err);
 int timed_commit(struct queue *queue, struct timed *timed, struct retention *retention,
 		 struct err *err);
+
+/* Adds what the leavers say that they are, to their rules. */
+void leavers_count(struct retention *retention);
 
 /* --- prune_jobs.c --- */
 

@@ -104,9 +104,13 @@ static int step(struct supervisor *supervisor, struct err *err)
 /* Short of something: another time. Anything else ends the worker, as for its rounds. */
 static void fail(struct supervisor *supervisor, const struct err *err)
 {
+	struct pruning *pruning = &supervisor->pruning;
+	int64_t *due_us =
+		pruning->sweep ? &pruning->sweep_due_us : &pruning->retention_due_us;
+
 	log_event(LOG_WARN, "prune_failed", LOG_TEXT("error", err->text), LOG_END);
 	prune_reset(supervisor);
-	supervisor->pruning.retention_due_us = clock_boot_us() + AGAIN_US;
+	*due_us = clock_boot_us() + AGAIN_US;
 	if (err->code == ERR_OUT_OF_SPACE || err->code == ERR_UNAVAILABLE)
 		return;
 	supervisor->exit_code = EXIT_TEMPORARY;

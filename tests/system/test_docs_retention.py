@@ -16,6 +16,7 @@ def page():
 
 def test_the_worked_example(reeve):
     config = json.loads(re.search(r"^```json\n(.*?)^```", page(), re.S | re.M).group(1))
+    config["retention"]["every_s"] = 0  # else the worker may be quicker than the page
     reeve.start(**config)
     folder = checkout(reeve)
     environ = reeve.env(REEVE_SERVER="unix:" + reeve.socket_path, REEVE_CONFIG=reeve.config_path)

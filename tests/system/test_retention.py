@@ -241,6 +241,40 @@ def test_prune_by_hand_says_who_did(reeve):
     assert_whole(reeve)
 
 
+def test_several_at_once_do_it_once(reeve):
+    """Three by hand and the worker, all at the same time: none fails, nothing goes twice."""
+    history(reeve, 20000, 400, 730, 0)
+    reeve.write_config(retention={"slice": 50})
+    wanted = prune(reeve, "--dry-run")["rest"]
+    argv = [reeve.program("reeve"), "--config", reeve.config_path, "db", "prune", "-o", "json"]
+    running = [reeve.spawn(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    reeve.start_worker()
+    said = []
+    for process in running:
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+        said += [json.loads(out)[0]]
+    wait_until(lambda: prune(reeve, "--dry-run")["rest"]["outputs"] < 10, "the rest to go", 120)
+    reeve.stop()
+    assert sum(item["jobs"] for item in said) <= wanted["jobs"]
+    assert reeve.sql("SELECT count(*) FROM tombstones") == [(wanted["jobs"],)]
+    assert reeve.sql("SELECT sum(json_extract(data, '$.jobs')) FROM events WHERE kind = 'jobs_pruned'") == [
+        (wanted["jobs"],)]
+    assert "prune_failed" not in reeve.worker.log
+    assert_whole(reeve)
+
+
+def test_what_was_pruned_is_said_by_hand_too(reeve):
+    history(reeve, 10, 0, 500, 400)
+    oldest = uuid_text(reeve.sql("SELECT uuid FROM jobs WHERE id = 1")[0][0])
+    prune(reeve)
+    done = reeve.cli("db", "show", "--db", reeve.db, oldest)
+    assert done.returncode == 3
+    assert re.search(rf"job {oldest} ended at \S+Z \(failed\) and was removed at \S+Z", done.stderr)
+    assert reeve.cli("db", "verify", "--db", reeve.db).stdout == (
+        "2 events and 0 outputs fit; those up to event 30 were pruned\n")
+
+
 # --- the worker ------------------------------------------------------------------------------
 
 def test_the_worker_sweeps_at_its_start(reeve):
@@ -265,7 +299,7 @@ def test_the_worker_sweeps_at_its_start(reeve):
 
 def test_a_killed_worker_goes_on_where_it_was(reeve):
     """kill -9 in the middle, again and again: in the end the same is gone, and nothing else."""
-    history(reeve, 20000, 400, 400, 0)
+    history(reeve, 10000, 400, 400, 0)
     reeve.write_config(retention={"slice": 100})
     wanted = prune(reeve, "--dry-run")["rest"]
     reeve.start_httpapi()

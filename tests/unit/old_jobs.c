@@ -87,7 +87,7 @@ void old_job_make(struct fixture *f, const struct old_job *old, struct submitted
 	struct claim_list list;
 	struct attempt_end end = fixture_end(old->exit_code);
 	char path[ATTEMPT_PATH_BYTES];
-	AUTO_FREE char *bytes = mem_alloc(old->output_bytes + 1);
+	AUTO_FREE char *bytes = mem_alloc(old->output_bytes + FRAME_BYTES);
 	wall_set(WALL_START_US - old->age_us);
 	assert_done(queue_begin(f->queue, &f->err), &f->err);
 	assert_done(queue_submit(f->queue, &submission, ret, &f->err), &f->err);
