@@ -399,7 +399,7 @@ struct cancel_wish {
 /* [write] Cancels, with its event. ERR_NOT_FOUND; ERR_CONFLICT when it is final
  * otherwise. Asking twice is fine; force may be added later. */
 int queue_cancel(struct queue *queue, const struct viewer *viewer, const char *id,
-		 const struct cancel_wish *wish, enum cancel_result *ret,
+		 const struct cancel_wish *asked, enum cancel_result *ret,
 		 struct err *err);
 
 /* --- waiting --- */

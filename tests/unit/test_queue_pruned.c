@@ -6,19 +6,22 @@
 /* As retention leaves it: a tombstone, and nothing else. */
 static void prune(struct fixture *f, const struct submitted *job)
 {
-	static const char *const SQL[] = {"INSERT INTO tombstones SELECT id, uuid, "
-					  "owner, state, finished_at, 1 FROM "
-					  "jobs WHERE id = %lld",
-					  "DELETE FROM dependencies WHERE job_id = %lld",
-					  "DELETE FROM output WHERE job_id = %lld",
-					  "DELETE FROM attempts WHERE job_id = %lld",
-					  "DELETE FROM jobs WHERE id = %lld"};
-	for (size_t i = 0; i < ARRAY_SIZE(SQL); i++) {
-		char text[200];
-		const char *number = strstr(SQL[i], "%lld");
-		(void)snprintf(text, sizeof text, "%.*s%lld", (int)(number - SQL[i]),
-			       SQL[i], (long long)job->row);
-		assert_int_equal(fixture_sql(f->dir, text, NULL), SQLITE_OK);
+	static const struct {
+		const char *what, *column;
+	} rows[] = {{"dependencies", "job_id"},
+		    {"output", "job_id"},
+		    {"attempts", "job_id"},
+		    {"jobs", "id"}};
+	AUTO_FREE char *remember = mem_printf("INSERT INTO tombstones SELECT id, uuid, "
+					      "owner, state, finished_at, 1 FROM "
+					      "jobs WHERE id = %lld",
+					      (long long)job->row);
+	assert_int_equal(fixture_sql(f->dir, remember, NULL), SQLITE_OK);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		AUTO_FREE char *forget =
+			mem_printf("DELETE FROM %s WHERE %s = %lld", rows[i].what,
+				   rows[i].column, (long long)job->row);
+		assert_int_equal(fixture_sql(f->dir, forget, NULL), SQLITE_OK);
 	}
 }
 
@@ -150,7 +153,7 @@ static void test_a_key_still_answers_with_its_id(void **state)
 {
 	struct fixture *f = *state;
 	struct submission item = fixture_submission();
-	struct submitted first, again, one, other;
+	struct submitted first, again, one = {.row = 0}, other;
 	char id[JOB_ID_BYTES], ran[JOB_ID_BYTES];
 	struct batch_submitted made = {.id = id, .item = &one};
 	const struct batch batch = {.owner = "uid:1000",
