@@ -121,6 +121,7 @@ void dependency_list_release(struct dependency_list *list);
 
 /* The jobs that hang together with one, and the dependencies between them. */
 #define GRAPH_JOBS_MAX 10000
+#define GRAPH_EDGES_MAX 100000
 struct graph_job {
 	char id[37];
 	int64_t row;
@@ -137,7 +138,7 @@ struct graph {
 	size_t jobs;
 	struct graph_edge *edge;
 	size_t edges;
-	bool is_cut; /* there were more than `max` jobs */
+	bool is_cut; /* there were more than `max` jobs, or too many edges */
 };
 /* 1, 0 no such job, -1. Jobs that the viewer may not see are left out with their edges.
  */

@@ -2,6 +2,7 @@
 hand while it works, and what survives a kill -9."""
 
 import os
+import signal
 
 import pytest
 
@@ -169,3 +170,22 @@ def test_a_worker_that_dies_forgets_no_dependant(bench):
     counted = bench.reeve.sql("SELECT state, count(*) FROM jobs GROUP BY state ORDER BY state")
     assert counted == [("failed", 1), ("skipped", 2500), ("succeeded", 2)]
     assert not unsettled(bench) and not bench.reeve.sql("SELECT * FROM unresolved")
+
+
+def test_a_start_that_only_the_journal_knows_is_a_start(bench):
+    """The job stops the worker before that can record its start; then its shim dies."""
+    worker = bench.reeve.worker.process.pid
+    parent = bench.sh(f"kill -STOP {worker}; sleep 600", hold=1)
+    child = bench.sh("true", after=parent, on="started")
+    never = bench.sh("true", after=parent)
+    bench.reeve.sql_write("UPDATE jobs SET state = 'queued', reason = NULL, queued_at = 1 "
+                          "WHERE id = ?", bench.row(parent)["job_id"])
+    harness.wait_until(lambda: any(line.startswith("process ") for line in bench.journal(parent)),
+                       "the journal to name the process")
+    shim = bench.reeve.shim_of(parent)
+    bench.reeve.kill_worker()
+    os.kill(shim, signal.SIGKILL)
+    bench.start()
+    assert bench.wait(parent)["state"] == "lost"
+    assert bench.wait(child)["state"] == "succeeded"
+    assert bench.wait(never)["state"] == "skipped"
