@@ -166,8 +166,9 @@ struct rerun {
  * its hold or its dependencies (but for the one that its stdin comes from). With
  * `is_cascade` also new ones like all that depend on it, however indirectly, with the
  * same dependencies: on the new one where the parent was made again, else on the old
- * one. ERR_NOT_FOUND; ERR_CONFLICT while the job has not ended; ERR_TOO_LARGE above
- * `max` jobs. */
+ * one. Dependants that still live are made again too. ERR_NOT_FOUND; ERR_CONFLICT while
+ * the job has not ended, and when one of them depends on a job that was pruned;
+ * ERR_TOO_LARGE above `max` jobs, with nothing written. */
 int queue_rerun(struct queue *queue, const struct viewer *viewer, const char *id,
 		bool is_cascade, size_t max, struct rerun *ret, struct err *err);
 
