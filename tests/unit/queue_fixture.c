@@ -123,6 +123,8 @@ void fixture_claim(struct fixture *fixture, struct claim_list *ret)
 		assert_done(queue_worker_register(fixture->queue, 4, &fixture->epoch,
 						  &fixture->err),
 			    &fixture->err);
+	if (fixture->turns == NULL)
+		fixture->turns = turns_new();
 	assert_done(queue_claim(fixture->queue, fixture->turns, fixture->epoch, 1, ret,
 				&fixture->err),
 		    &fixture->err);

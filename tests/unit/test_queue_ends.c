@@ -106,8 +106,10 @@ static void take_step(struct fixture *f, const struct claim *claim, enum step st
 {
 	enum cancel_result result;
 	if (step == CANCEL || step == FORCE) {
-		assert_done(queue_cancel(f->queue, &OWNER, claim->job.id, "why",
-					 step == FORCE, &result, &f->err),
+		const struct cancel_wish wish = {.text = "why",
+						 .is_forced = step == FORCE};
+		assert_done(queue_cancel(f->queue, &OWNER, claim->job.id, &wish, &result,
+					 &f->err),
 			    &f->err);
 		assert_int_equal(result, CANCEL_STOPPING);
 	} else if (step != NOTHING) {
@@ -145,7 +147,7 @@ static void claim_one(struct fixture *f, const struct submission *submission,
 	if (f->epoch == 0)
 		assert_done(queue_worker_register(f->queue, 4, &f->epoch, &f->err),
 			    &f->err);
-	assert_done(queue_claim(f->queue, f->epoch, 1, ret, &f->err), &f->err);
+	assert_done(queue_claim(f->queue, f->turns, f->epoch, 1, ret, &f->err), &f->err);
 	assert_int_equal(ret->count, 1);
 	assert_string_equal(ret->item[0].job.id, submitted.id);
 }
@@ -153,8 +155,9 @@ static void claim_one(struct fixture *f, const struct submission *submission,
 /* Out of the way of the next case. */
 static void put_away(struct fixture *f, const char *id)
 {
+	const struct cancel_wish wish = {.text = NULL};
 	enum cancel_result ignored;
-	(void)queue_cancel(f->queue, &OWNER, id, NULL, false, &ignored, &f->err);
+	(void)queue_cancel(f->queue, &OWNER, id, &wish, &ignored, &f->err);
 }
 
 /* Whoever asked for the end wants no other attempt; a success needs none. */
