@@ -428,8 +428,8 @@ static const struct command COMMAND_ROWS[] = {
 	 .options = ROWS(DB_LOGS_ROWS), .words_min = 1, .words_max = 1, .run = cmd_db_logs},
 	{.name = "db check", .synopsis = "", .summary = "Is the database file sound?",
 	 .examples = EXAMPLES("reeve db check --db backup.db"),
-	 .notes = "Looks for damage, dangling references, and states that no event explains. Exit code 1\n"
-		  "when something was found, one line each.\n\n" DB_NOTE,
+	 .notes = "Looks for damage, dangling references, states that no event explains, and jobs that only\n"
+		  "events know. Exit code 1 when something was found, one line each.\n\n" DB_NOTE,
 	 .options = ROWS(DB_ROWS), .run = cmd_db_check},
 	{.name = "db verify", .synopsis = "", .summary = "Was the history changed by anybody?",
 	 .examples = EXAMPLES("reeve db verify --db var/reeve.db"),

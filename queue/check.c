@@ -142,11 +142,28 @@ static int totals_find(struct queue *queue, struct buf *ret, int *count, struct 
 	return more;
 }
 
+static int vanished_find(struct queue *queue, struct buf *ret, int *count,
+			 struct err *err)
+{
+	sqlite3_stmt *stmt;
+	int more;
+	if (db_start(queue, STATEMENT_JOBS_VANISHED, NO_BINDS, &stmt, err) != 0)
+		return -1;
+	while ((more = db_step(queue, stmt, err)) == 1)
+		finding(ret, count,
+			"job row %lld, submitted by event %lld, is gone without having "
+			"been pruned",
+			(long long)sqlite3_column_int64(stmt, 1),
+			(long long)sqlite3_column_int64(stmt, 0));
+	db_end(stmt);
+	return more;
+}
+
 int queue_check(struct queue *queue, struct buf *ret, struct err *err)
 {
-	int (*const parts[])(struct queue *, struct buf *, int *,
-			     struct err *) = {integrity_find, foreign_find, states_find,
-					      moves_find,     jobs_find,    totals_find};
+	int (*const parts[])(struct queue *, struct buf *, int *, struct err *) = {
+		integrity_find, foreign_find,  states_find, moves_find,
+		jobs_find,	vanished_find, totals_find};
 	int count = 0, result = 0;
 	bool is_own;
 	if (snapshot_join(queue, &is_own, err) != 0)

@@ -30,16 +30,18 @@ int chain_head_load(struct queue *queue, struct chain_head *ret, struct err *err
 bool chain_head_is_named(const struct chain_head *head, const char *kind,
 			 const char *data)
 {
-	char hex[DIGEST_HEX_BYTES];
+	char hex[DIGEST_HEX_BYTES], before[CLOCK_TEXT_BYTES];
 	cJSON *tree = NULL;
 	if (!text_equal(kind, "pruned") || data == NULL ||
 	    json_parse(data, strlen(data), NULL, &tree, NULL) < 0)
 		return false;
 	text_hex(head->hash, DIGEST_BYTES, hex);
+	clock_format(head->before, before);
 	const cJSON *through = json_get(tree, "through");
 	const bool is_named =
 		cJSON_IsNumber(through) && through->valuedouble == (double)head->id &&
-		text_equal(cJSON_GetStringValue(json_get(tree, "hash")), hex);
+		text_equal(cJSON_GetStringValue(json_get(tree, "hash")), hex) &&
+		text_equal(cJSON_GetStringValue(json_get(tree, "before")), before);
 	cJSON_Delete(tree);
 	return is_named;
 }
@@ -81,11 +83,13 @@ static int span_find(struct queue *queue, int64_t after, int64_t before, int64_t
 static int head_event(struct queue *queue, const struct retention *run,
 		      const struct span *span, int64_t now, struct err *err)
 {
-	char hex[DIGEST_HEX_BYTES], data[192];
+	char hex[DIGEST_HEX_BYTES], before[CLOCK_TEXT_BYTES], data[256];
 	text_hex(span->head.hash, DIGEST_BYTES, hex);
+	clock_format(span->head.before, before);
 	(void)snprintf(data, sizeof data,
-		       "{\"through\":%lld,\"hash\":\"%s\",\"events\":%lld}",
-		       (long long)span->head.id, hex, (long long)span->events);
+		       "{\"through\":%lld,\"hash\":\"%s\",\"before\":\"%s\",\"events\":%"
+		       "lld}",
+		       (long long)span->head.id, hex, before, (long long)span->events);
 	return event_append(queue,
 			    &(const struct event_row){.at = now,
 						      .kind = "pruned",

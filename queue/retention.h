@@ -23,7 +23,7 @@
  *
  * Events go from the oldest on, by age alone, those of jobs that are still there too (one
  * kept job would else hold all that came after it). First an event
- *   pruned {"through":ID,"hash":"<hex>","events":N}
+ *   pruned {"through":ID,"hash":"<hex>","before":"<time>","events":N}
  * is appended and the table chain_heads gets the same, so that the chain goes on from
  * that hash; then they are deleted. */
 #ifndef REEVE_QUEUE_RETENTION_H

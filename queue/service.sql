@@ -46,6 +46,17 @@ SELECT j.uuid, j.state
                                    < (SELECT max(before) FROM chain_heads), j.state, NULL))
  LIMIT 20
 
+-- Jobs of whose submission the events tell, and which are neither there nor were pruned since. By
+-- the primary keys, for every event.
+-- name: jobs_vanished
+SELECT e.id, e.job_id
+  FROM events e
+ WHERE e.kind = 'submitted' AND e.job_id IS NOT NULL
+   AND NOT EXISTS (SELECT 1 FROM jobs WHERE id = e.job_id)
+   AND NOT EXISTS (SELECT 1 FROM tombstones WHERE job_id = e.job_id AND pruned_at >= e.at)
+ ORDER BY e.id
+ LIMIT 20
+
 -- The schema as SQLite keeps it, in the order it was made.
 -- name: schema_rows
 SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite%' ORDER BY rowid

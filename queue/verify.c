@@ -63,26 +63,24 @@ static void event_verify(sqlite3_stmt *stmt, int64_t previous_id,
 
 /* An event that tells of jobs that were pruned must fit their tombstones. 0 or -1. */
 static int slice_verify(struct queue *queue, const struct event_row *row,
-			int64_t *tombstones, struct verify_result *result,
-			struct err *err)
+			int64_t *ret_count, struct verify_result *result, struct err *err)
 {
 	uint8_t digest[DIGEST_BYTES];
 	char hex[DIGEST_HEX_BYTES];
-	int64_t count = 0;
 	cJSON *tree = NULL;
+	*ret_count = 0;
 	if (!text_equal(row->kind, "jobs_pruned") || row->data == NULL ||
 	    json_parse(row->data, strlen(row->data), NULL, &tree, NULL) < 0)
 		return 0;
 	const char *expected = cJSON_GetStringValue(json_get(tree, "tombstones"));
 	int failed = 0;
 	if (expected != NULL) {
-		failed = tombstones_digest(queue, row->at, digest, &count, err);
+		failed = tombstones_digest(queue, row->at, digest, ret_count, err);
 		text_hex(digest, sizeof digest, hex);
 		if (failed == 0 && !text_equal(hex, expected))
 			complain(result,
 				 "the tombstones that event %lld tells of were changed",
 				 (long long)row->id);
-		*tombstones += count;
 	}
 	cJSON_Delete(tree);
 	return failed;
@@ -92,8 +90,8 @@ static int slice_verify(struct queue *queue, const struct event_row *row,
 struct walk {
 	struct chain_head head;
 	bool has_head, is_head_named;
-	int64_t first_at;   /* of the first event */
-	int64_t tombstones; /* that an event vouches for */
+	int64_t since;	    /* the moment from which on all events are there */
+	int64_t tombstones; /* made since then, that an event vouches for */
 };
 
 static int events_walk(struct queue *queue, struct walk *walk, int64_t given,
@@ -108,15 +106,15 @@ static int events_walk(struct queue *queue, struct walk *walk, int64_t given,
 		return -1;
 	while ((more = db_step(queue, stmt, err)) == 1) {
 		const struct event_row row = event_of(stmt);
-		if (last == walk->head.id)
-			walk->first_at = row.at;
+		int64_t stones = 0;
 		event_verify(stmt, last, hash, result);
 		walk->is_head_named =
 			walk->is_head_named ||
 			chain_head_is_named(&walk->head, row.kind, row.data);
-		more = slice_verify(queue, &row, &walk->tombstones, result, err);
+		more = slice_verify(queue, &row, &stones, result, err);
 		if (more != 0)
 			break;
+		walk->tombstones += row.at >= walk->since ? stones : 0;
 		last = row.id;
 	}
 	db_end(stmt);
@@ -139,6 +137,7 @@ static int events_verify(struct queue *queue, struct verify_result *result,
 	    db_ask(queue, STATEMENT_EVENT_SEQUENCE, NO_BINDS, &given, err) < 0)
 		return -1;
 	walk.has_head = found == 1;
+	walk.since = walk.has_head ? walk.head.before : INT64_MIN;
 	if (events_walk(queue, &walk, given, result, err) != 0)
 		return -1;
 	if (walk.has_head && !walk.is_head_named)
@@ -146,8 +145,7 @@ static int events_verify(struct queue *queue, struct verify_result *result,
 			     "is said to be the first that was not pruned, and no event "
 			     "of the chain says so");
 	result->pruned = walk.head.id;
-	if (db_ask(queue, STATEMENT_TOMBSTONES_SINCE,
-		   BINDS(as_int(walk.has_head ? walk.first_at : INT64_MIN)), &stones,
+	if (db_ask(queue, STATEMENT_TOMBSTONES_SINCE, BINDS(as_int(walk.since)), &stones,
 		   err) < 0)
 		return -1;
 	if (stones > walk.tombstones)

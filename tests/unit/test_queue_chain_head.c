@@ -67,6 +67,8 @@ static void test_tampering_is_found_behind_a_head(void **state)
 		 "event 13 does not follow"},
 		{"DELETE FROM chain_heads", "event 10 does not follow"},
 		{"UPDATE chain_heads SET hash = zeroblob(32)", "event 10 was changed"},
+		{"UPDATE chain_heads SET before = before + 1",
+		 "event 10 is said to be the first"},
 		/* a cut through the open door: the head is right, but nobody made it */
 		{"INSERT INTO chain_heads SELECT id, hash, at + 1, 1 FROM events WHERE "
 		 "id = 12; DELETE FROM events WHERE id <= 12",
@@ -97,6 +99,37 @@ static void test_tampering_is_found_behind_a_head(void **state)
 	}
 }
 
+/* A job that is taken out by force, or behind a tombstone that is said to be old. */
+static void test_a_vanished_job_is_found(void **state)
+{
+	static const char *const sqls[] = {
+		"DROP TRIGGER jobs_no_delete",
+		"INSERT INTO tombstones SELECT id, uuid, owner, state, finished_at, 1 "
+		"FROM jobs WHERE id = 7",
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(sqls); i++) {
+		void *own = NULL;
+		struct submitted jobs[OLD_JOBS];
+		AUTO_BUF struct buf found = BUF_INIT(1 << 16);
+		assert_int_equal(wall_setup(&own), 0);
+		struct fixture *f = own;
+		prune_the_events(f, jobs);
+		assert_int_equal(fixture_sql(f->dir, sqls[i], NULL), SQLITE_OK);
+		assert_int_equal(
+			fixture_sql(f->dir,
+				    "DELETE FROM output WHERE job_id = 7; DELETE FROM "
+				    "attempts WHERE job_id = 7; DELETE FROM job_stdin "
+				    "WHERE job_id = 7; DELETE FROM jobs WHERE id = 7",
+				    NULL),
+			SQLITE_OK);
+		assert_int_equal(queue_check(f->queue, &found, &f->err), 1);
+		assert_non_null(strstr(buf_text(&found), "job row 7, submitted by event "
+							 "19, is gone"));
+		(void)wall_teardown(&own);
+	}
+}
+
 static void test_the_doors_are_shut(void **state)
 {
 	static const char *const refused[] = {
@@ -122,6 +155,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_the_chain_goes_on_from_its_head),
 		cmocka_unit_test(test_tampering_is_found_behind_a_head),
+		cmocka_unit_test(test_a_vanished_job_is_found),
 		TEST(test_the_doors_are_shut),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

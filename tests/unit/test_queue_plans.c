@@ -28,6 +28,7 @@ static const struct {
 	{STATEMENT_DEFINITIONS_UNUSED, "as many rows as there were tasks"},
 	{STATEMENT_PRUNE_DEFINITIONS, "as many rows as there were tasks"},
 	{STATEMENT_CHAIN_HEAD, "from the end, one row"},
+	{STATEMENT_JOBS_VANISHED, "db check reads every event"},
 	{STATEMENT_STATE_ROWS, "eight rows"},
 	{STATEMENT_MOVE_ROWS, "fourteen rows"},
 	{STATEMENT_SCHEMA_ROWS, "the schema"},

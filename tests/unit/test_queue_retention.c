@@ -396,6 +396,26 @@ static void test_a_death_between_files_loses_nothing(void **state)
 	assert_int_equal(die_everywhere(false), 4);
 }
 
+/* What was marked goes, even if no rule lets it go any more: its file may be gone. */
+static void test_what_was_begun_is_finished(void **state)
+{
+	struct fixture *f = *state;
+	struct config config;
+	struct retention_report report;
+	struct submitted jobs[OLD_JOBS];
+	old_jobs_make(f, jobs);
+	policy_read(f, "{}", &config);
+	assert_true(run_and_die(f, &config.retention, INT32_MAX, 1));
+	config_release(&config);
+	assert_true(fixture_number(f->dir, "SELECT count(*) FROM output WHERE stored = "
+					   "'file' AND removed_at IS NOT NULL") > 0);
+	policy_read(f, "{\"output_max_age_s\": 0, \"rows_max_age_s\": 0}", &config);
+	retention_finish(f, &config.retention, false, &report);
+	assert_left(f, jobs, "+--++.+", "only the marked ones");
+	assert_sound(f);
+	config_release(&config);
+}
+
 /* --- files --- */
 
 static int refuse_unlink(int dir_fd, const char *path, int flags)
@@ -485,6 +505,7 @@ int main(void)
 		TEST(test_a_key_outlives_its_job),
 		cmocka_unit_test(test_a_death_at_any_commit_loses_nothing),
 		cmocka_unit_test(test_a_death_between_files_loses_nothing),
+		TEST(test_what_was_begun_is_finished),
 		TEST(test_a_file_that_stays_keeps_its_rows),
 		TEST(test_a_forged_path_removes_nothing),
 		TEST(test_one_rule_alone),
