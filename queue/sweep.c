@@ -193,6 +193,15 @@ static int day_open(struct sweep *sweep)
 	return sweep->day != NULL;
 }
 
+/* As soon as it is read: a worker that sleeps between two steps holds no more than it
+ * must. */
+static void directory_close(DIR **dir)
+{
+	if (*dir != NULL)
+		(void)closedir(*dir);
+	*dir = NULL;
+}
+
 /* Goes when it is empty. One that is being used for a job's first output was touched just
  * now; and a job of which it is taken away all the same makes it again. */
 static void day_close(struct sweep *sweep)
@@ -201,8 +210,7 @@ static void day_close(struct sweep *sweep)
 	const bool is_at_rest =
 		fstat(dirfd(sweep->day), &st) == 0 &&
 		sweep->now - (int64_t)st.st_mtime * US_PER_S > SWEEP_GRACE_US;
-	(void)closedir(sweep->day);
-	sweep->day = NULL;
+	directory_close(&sweep->day);
 	if (is_at_rest && !sweep->is_preview &&
 	    sys.unlinkat(dirfd(sweep->days), sweep->day_name, AT_REMOVEDIR) == 0)
 		sweep->report.days++;
@@ -212,8 +220,12 @@ static int step_outputs(struct queue *queue, struct sweep *sweep, struct err *er
 {
 	if (sweep->days == NULL)
 		sweep->days = state_open(queue, "output");
-	if (sweep->days == NULL || !day_open(sweep))
+	if (sweep->days == NULL)
 		return 0;
+	if (!day_open(sweep)) {
+		directory_close(&sweep->days);
+		return 0;
+	}
 	const int more = look_at_some(queue, sweep, sweep->day, look_at_output, err);
 	if (more == 0)
 		day_close(sweep);
@@ -226,7 +238,11 @@ static int step_attempts(struct queue *queue, struct sweep *sweep, struct err *e
 		sweep->attempts = state_open(queue, "attempts");
 	if (sweep->attempts == NULL)
 		return 0;
-	return look_at_some(queue, sweep, sweep->attempts, look_at_attempt, err);
+	const int more =
+		look_at_some(queue, sweep, sweep->attempts, look_at_attempt, err);
+	if (more == 0)
+		directory_close(&sweep->attempts);
+	return more;
 }
 
 /* --- rows --- */
@@ -371,12 +387,9 @@ void sweep_close(struct sweep *sweep)
 {
 	if (sweep == NULL)
 		return;
-	if (sweep->days != NULL)
-		(void)closedir(sweep->days);
-	if (sweep->day != NULL)
-		(void)closedir(sweep->day);
-	if (sweep->attempts != NULL)
-		(void)closedir(sweep->attempts);
+	directory_close(&sweep->days);
+	directory_close(&sweep->day);
+	directory_close(&sweep->attempts);
 	free(sweep);
 }
 
