@@ -299,8 +299,13 @@ BEGIN
 END;
 
 CREATE TRIGGER dependencies_child BEFORE INSERT ON dependencies
-WHEN NOT EXISTS (SELECT 1 FROM jobs WHERE id = NEW.job_id AND state = 'waiting' AND attempt = 0)
- AND EXISTS (SELECT 1 FROM events WHERE job_id = NEW.job_id)
+WHEN NEW.state = 'pending'
+ AND NOT EXISTS (SELECT 1
+                   FROM jobs j
+                  WHERE j.id = NEW.job_id
+                    AND ((j.state = 'waiting' AND j.attempt = 0)
+                         OR ((j.state = 'skipped' OR j.depends_rule = 'any')
+                             AND NOT EXISTS (SELECT 1 FROM events e WHERE e.job_id = j.id))))
 BEGIN
     SELECT RAISE(ABORT, 'only a job that waits and has never started can be given a dependency; hold it first');
 END;
@@ -319,6 +324,7 @@ END;
 CREATE TRIGGER dependencies_born BEFORE INSERT ON dependencies
 WHEN NEW.state <> 'pending'
  AND (EXISTS (SELECT 1 FROM events WHERE job_id = NEW.job_id)
+      OR NOT EXISTS (SELECT 1 FROM jobs WHERE id = NEW.job_id)
       OR NOT EXISTS (SELECT 1
                        FROM jobs p
                        JOIN dependency_rules r ON r.parent_state = p.state

@@ -72,12 +72,10 @@ static enum outlook outlook_of(const struct submission *s, const size_t count[3]
 static void state_decide(const struct submission *s, enum outlook outlook,
 			 struct birth *birth)
 {
-	if (outlook == OUTLOOK_NEVER)
+	if (outlook == OUTLOOK_NEVER || (outlook == OUTLOOK_WAIT && !s->is_held))
 		birth->reason = "dependency";
 	else if (s->is_held)
 		birth->reason = "hold";
-	else if (outlook == OUTLOOK_WAIT)
-		birth->reason = "dependency";
 	else if (s->run_at > birth->now)
 		birth->reason = "run_at";
 	else

@@ -15,6 +15,8 @@
 
 #include "common/common.h"
 
+struct attempt;
+struct output;
 struct queue;
 struct submission;
 struct submitted;
@@ -119,6 +121,7 @@ void dependency_list_release(struct dependency_list *list);
 
 /* The jobs that hang together with one, and the dependencies between them. */
 #define GRAPH_JOBS_MAX 10000
+#define GRAPH_EDGES_MAX 100000
 struct graph_job {
 	char id[37];
 	int64_t row;
@@ -135,13 +138,21 @@ struct graph {
 	size_t jobs;
 	struct graph_edge *edge;
 	size_t edges;
-	bool is_cut; /* there were more than `max` jobs */
+	bool is_cut; /* there were more than `max` jobs, or too many edges */
 };
 /* 1, 0 no such job, -1. Jobs that the viewer may not see are left out with their edges.
  */
 int queue_graph(struct queue *queue, const struct viewer *viewer, const char *id,
 		size_t max, struct graph *ret, struct err *err);
 void graph_release(struct graph *graph);
+
+/* --- reading --- */
+
+/* Opens the output whose stdout is to be another job's input: of the last attempt of this
+ * job, which is told too (attempt_release). 1, 0 it wrote nothing there, -1: ERR_CONFLICT
+ * or ERR_GONE when not all of it is there, or it has not succeeded; the text names it. */
+int queue_input_open(struct queue *queue, const char *state_dir, int64_t parent_row,
+		     struct output **ret, struct attempt *ret_last, struct err *err);
 
 /* --- again --- */
 
@@ -155,8 +166,9 @@ struct rerun {
  * its hold or its dependencies (but for the one that its stdin comes from). With
  * `is_cascade` also new ones like all that depend on it, however indirectly, with the
  * same dependencies: on the new one where the parent was made again, else on the old
- * one. ERR_NOT_FOUND; ERR_CONFLICT while the job has not ended; ERR_TOO_LARGE above
- * `max` jobs. */
+ * one. Dependants that still live are made again too. ERR_NOT_FOUND; ERR_CONFLICT while
+ * the job has not ended, and when one of them depends on a job that was pruned;
+ * ERR_TOO_LARGE above `max` jobs, with nothing written. */
 int queue_rerun(struct queue *queue, const struct viewer *viewer, const char *id,
 		bool is_cascade, size_t max, struct rerun *ret, struct err *err);
 

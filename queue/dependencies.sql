@@ -45,14 +45,18 @@ UPDATE dependencies SET state = ?4 WHERE job_id = ?1 AND parent_id = ?2 AND cond
 -- Where a job stands one of whose dependencies was settled just now.
 -- name: dependant_standing
 SELECT state, reason, run_at, attempt, depends_rule,
-       EXISTS (SELECT 1 FROM dependencies d WHERE d.job_id = j.id AND d.state = 'pending')
+       EXISTS (SELECT 1
+                 FROM dependencies d INDEXED BY dependencies_pending
+                WHERE d.job_id = j.id AND d.state = 'pending')
   FROM jobs j
  WHERE id = ?1
 
 -- What all of its dependencies together say.
 -- name: dependency_states
 SELECT depends_rule,
-       EXISTS (SELECT 1 FROM dependencies d WHERE d.job_id = j.id AND d.state = 'pending'),
+       EXISTS (SELECT 1
+                 FROM dependencies d INDEXED BY dependencies_pending
+                WHERE d.job_id = j.id AND d.state = 'pending'),
        EXISTS (SELECT 1 FROM dependencies d WHERE d.job_id = j.id AND d.state = 'met'),
        EXISTS (SELECT 1 FROM dependencies d WHERE d.job_id = j.id AND d.state = 'impossible')
   FROM jobs j
@@ -79,6 +83,7 @@ INSERT INTO job_labels (label, job_id)
 SELECT l.key || '=' || l.value, j.id
   FROM jobs j, json_each(j.labels) l
  WHERE j.id = ?1
+ON CONFLICT DO NOTHING
 
 -- name: job_keep
 INSERT INTO kept_jobs (job_id, by, at) VALUES (?1, ?2, ?3)

@@ -107,6 +107,10 @@ static int edges_of(struct walk *walk, size_t job, struct err *err)
 		if (!rowmap_get(&walk->met, item->parent_row, &parent) ||
 		    parent == UNSEEN)
 			continue;
+		if (walk->graph->edges == GRAPH_EDGES_MAX) {
+			walk->graph->is_cut = true;
+			break;
+		}
 		*edge_add(walk) = (struct graph_edge){.job = job,
 						      .parent = parent,
 						      .condition = item->condition,

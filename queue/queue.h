@@ -398,7 +398,7 @@ struct cancel_wish {
 /* [write] Cancels, with its event. ERR_NOT_FOUND; ERR_CONFLICT when it is final
  * otherwise. Asking twice is fine; force may be added later. */
 int queue_cancel(struct queue *queue, const struct viewer *viewer, const char *id,
-		 const struct cancel_wish *wish, enum cancel_result *ret,
+		 const struct cancel_wish *asked, enum cancel_result *ret,
 		 struct err *err);
 
 /* --- waiting --- */
@@ -450,9 +450,9 @@ struct claim_list {
 };
 
 /* [write] Moves up to `max` queued jobs to running and inserts their attempts (starting),
- * in the order that lanes.h explains, which `turns` remembers from claim to claim. None
- * while the service is draining. Nothing may be started before this is committed.
- * ERR_CONFLICT when the epoch is superseded. */
+ * in the order that lanes.h explains, which `turns` remembers from claim to claim (NULL:
+ * nothing before this one). None while the service is draining. Nothing may be started
+ * before this is committed. ERR_CONFLICT when the epoch is superseded. */
 int queue_claim(struct queue *queue, struct turns *turns, int64_t epoch, int max,
 		struct claim_list *ret, struct err *err);
 void claim_list_release(struct claim_list *list);

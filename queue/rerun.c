@@ -226,7 +226,7 @@ static int make_one(struct again *again, size_t place, char ret_id[JOB_ID_BYTES]
 
 static int make_all(struct again *again, struct rerun *ret, struct err *err)
 {
-	char other[JOB_ID_BYTES];
+	char other[JOB_ID_BYTES] = "";
 	struct part part;
 	int result = part_begin(again->queue, &part, err);
 	if (result != 0)

@@ -105,7 +105,7 @@ static int companions_insert(struct queue *queue, const struct submission *s,
 	    db_run(queue, STATEMENT_JOB_STDIN_INSERT,
 		   BINDS(as_int(row), as_blob(s->stdin_data, s->stdin_bytes)), err) < 0)
 		return -1;
-	if (s->labels != NULL &&
+	if (s->labels != NULL && s->labels[0] == '{' && s->labels[1] != '}' &&
 	    db_run(queue, STATEMENT_JOB_LABELS_INSERT, BINDS(as_int(row)), err) < 0)
 		return -1;
 	if (s->is_kept &&

@@ -31,6 +31,14 @@ static int record_revoke(struct supervisor *supervisor, const struct work *work,
 static int record_lost(struct supervisor *supervisor, const struct work *work,
 		       struct err *err)
 {
+	const struct journal *journal = &work->finding.journal;
+
+	/* That it began is known at least, if it is. */
+	if (journal->has_process &&
+	    queue_attempt_started(supervisor->queue, work->job_row, work->name.number,
+				  journal->pid, journal->pid_started, journal->started_at,
+				  err) < 0)
+		return -1;
 	return queue_attempt_lost(supervisor->queue, work->job_row, work->name.number,
 				  verdict_word(work->finding.verdict), err);
 }

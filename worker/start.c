@@ -2,11 +2,11 @@
  *
  * Short jobs are claimed ahead, so that a slot that comes free is used again at once and
  * not only after the commit that records the last end. */
-#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "tasks/tasks.h"
+#include "worker/input.h"
 #include "worker/supervise.h"
 
 static int64_t or_default(int64_t value, int64_t nothing, int64_t fallback)
@@ -138,18 +138,8 @@ static void close_taken_back(struct supervisor *supervisor, struct work *work,
 }
 
 static enum start_result hand_over(struct supervisor *supervisor, struct work *work,
-				   const struct spec *spec, const struct claim *claim,
-				   struct err *err)
+				   const struct spec *spec, int stdin_fd, struct err *err)
 {
-	AUTO_CLOSE int stdin_fd = -1;
-
-	if (claim->stdin_data != NULL) {
-		stdin_fd = memfd_of("stdin", claim->stdin_data, claim->stdin_bytes);
-		if (stdin_fd < 0) {
-			err_sys(err, ERR_UNAVAILABLE, errno, "memfd_create");
-			return START_BUSY;
-		}
-	}
 	if (attempt_prepare(supervisor->state_fd, &work->name, err) != 0)
 		return START_BUSY;
 	return supervisor->ops->start(supervisor->executor, spec, stdin_fd, work, err);
@@ -158,9 +148,17 @@ static enum start_result hand_over(struct supervisor *supervisor, struct work *w
 static void start_spec(struct supervisor *supervisor, struct work *work,
 		       const struct claim *claim, const struct spec *spec)
 {
+	AUTO_CLOSE int stdin_fd = -1;
 	struct err err = ERR_INIT;
 
-	switch (hand_over(supervisor, work, spec, claim, &err)) {
+	if (input_open(supervisor, claim, &stdin_fd, &err) != 0) {
+		if (err.code == ERR_UNAVAILABLE || err.code == ERR_OUT_OF_SPACE)
+			close_taken_back(supervisor, work, &err);
+		else
+			close_refused(supervisor, work, "stdin", err.text);
+		return;
+	}
+	switch (hand_over(supervisor, work, spec, stdin_fd, &err)) {
 	case START_STARTED:
 	case START_MAYBE:
 		supervisor->is_trying = false;

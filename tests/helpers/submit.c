@@ -4,17 +4,20 @@
  *     submit STATE_DIR [option=value ...] -- PROGRAM [ARGUMENT ...]
  *
  * Options: owner= queue= priority= count= batch= timeout_us= kill_grace_us= output_bytes=
- * output=truncate|stop run_at=US deadline_us= stdin=FILE dir= env={JSON}. Prints one job
- * id a line. */
+ * output=truncate|stop run_at=US deadline_us= stdin=FILE dir= env={JSON} hold=1
+ * retry={JSON} max_attempts= after=JOB on=CONDITION reads=1 (what that one wrote). Prints
+ * one job id a line. */
 #include <fcntl.h>
 
 #include "queue/queue.h"
 
 struct options {
 	struct submission submission;
-	int64_t count, batch, priority;
+	struct dependency_wish wish;
+	int64_t count, batch, priority, hold, max_attempts, reads;
 	const char *stdin_path;
 	const char *output_policy;
+	const char *after, *on;
 };
 
 struct number_option {
@@ -35,6 +38,9 @@ static const struct number_option NUMBERS[] = {
 	OPTION("output_bytes", submission.output_bytes_max),
 	OPTION("run_at", submission.run_at),
 	OPTION("deadline_us", submission.deadline_us),
+	OPTION("hold", hold),
+	OPTION("max_attempts", max_attempts),
+	OPTION("reads", reads),
 };
 static const struct number_option TEXTS[] = {
 	OPTION("owner", submission.owner),
@@ -43,6 +49,9 @@ static const struct number_option TEXTS[] = {
 	OPTION("output", output_policy),
 	OPTION("dir", submission.working_directory),
 	OPTION("env", submission.environment),
+	OPTION("retry", submission.retry),
+	OPTION("after", after),
+	OPTION("on", on),
 };
 
 static int take_option(struct options *options, char *word)
@@ -80,13 +89,34 @@ static int submit_batch(struct queue *queue, const struct options *options, int6
 	return queue_commit(queue, err);
 }
 
-static int submit_all(const char *state_dir, const struct options *options,
-		      struct err *err)
+/* Which job it waits for. */
+static int find_parent(struct queue *queue, struct options *options, struct err *err)
+{
+	const struct viewer all = {.principal = "uid:0", .sees_all = true};
+	char id[JOB_ID_BYTES];
+
+	if (options->after == NULL)
+		return 0;
+	options->wish.condition =
+		dependency_condition_parse(options->on != NULL ? options->on : "success");
+	options->submission.depends_on = &options->wish;
+	options->submission.depends_count = 1;
+	if (options->reads != 0)
+		options->submission.stdin_from = &options->wish;
+	return queue_job_row(queue, &all, options->after, &options->wish.parent_row, id,
+			     err) == 1
+		       ? 0
+		       : -1;
+}
+
+static int submit_all(const char *state_dir, struct options *options, struct err *err)
 {
 	struct bell_ringer *ringer = bell_ringer_open(state_dir);
 	struct queue *queue = NULL;
 	int result = queue_open(&queue, state_dir, QUEUE_WRITE, err);
 
+	if (result == 0)
+		result = find_parent(queue, options, err);
 	for (int64_t left = options->count; result == 0 && left > 0;
 	     left -= options->batch) {
 		result = submit_batch(queue, options,
@@ -127,6 +157,8 @@ int main(int argc, char **argv)
 	json_close(&writer, ']');
 	options.submission.command = buf_text(&command);
 	options.submission.priority = (int)options.priority;
+	options.submission.is_held = options.hold != 0;
+	options.submission.max_attempts = (int)options.max_attempts;
 	options.submission.output_policy =
 		text_equal(options.output_policy, "stop") ? OUTPUT_STOP : OUTPUT_TRUNCATE;
 	if (options.stdin_path != NULL) {

@@ -38,6 +38,9 @@ static const struct {
 	{STATEMENT_LANE_DUE, "as many rows as there are queues"},
 	{STATEMENT_DRAIN_IS, "one row at most"},
 	{STATEMENT_DRAIN_GET, "one row at most"},
+	{STATEMENT_GRAPH_JOB, "a row of its own"},
+	{STATEMENT_JOB_RERUN,
+	 "signal_requests, nearly always empty, for its foreign key"},
 	{STATEMENT_ATTEMPTS_LIVE, "the index holds living attempts only"},
 };
 

@@ -446,42 +446,6 @@ static void test_due_goes_in_slices_the_earliest_first(void **state)
 	assert_int_equal(due(f), 0);
 }
 
-/* --- a file of the version before --- */
-
-/* Takes away what the migration made, and has it made again over a job of before. */
-static void test_an_older_file_is_brought_forward(void **state)
-{
-	struct fixture *f = *state;
-	struct submitted submitted;
-	struct job job;
-	fixture_run_job(f, "uid:1000", 3, &submitted);
-	queue_close(f->queue);
-	assert_int_equal(
-		fixture_sql(
-			f->dir,
-			"DROP VIEW v_waiting; DROP INDEX jobs_due; DROP INDEX "
-			"jobs_expiring;"
-			"DROP INDEX jobs_overdue; ALTER TABLE jobs DROP COLUMN run_at;"
-			"ALTER TABLE jobs DROP COLUMN expires_at;"
-			"ALTER TABLE jobs DROP COLUMN deadline_at;"
-			"ALTER TABLE jobs DROP COLUMN deadline_us;"
-			"ALTER TABLE jobs DROP COLUMN max_attempts;"
-			"ALTER TABLE jobs DROP COLUMN retry;"
-			"CREATE VIEW v_waiting AS SELECT 1;"
-			"DELETE FROM schema_migrations WHERE version = 3;"
-			"PRAGMA user_version = 2",
-			NULL),
-		0);
-	assert_done(queue_open(&f->queue, f->dir, QUEUE_WRITE, &f->err), &f->err);
-	fixture_get(f, submitted.id, &job);
-	assert_int_equal(job.state, JOB_FAILED);
-	assert_int_equal(job.max_attempts, 1);
-	assert_null(job.retry);
-	assert_int_equal(job.run_at + job.expires_at + job.deadline_us, 0);
-	job_release(&job);
-	fixture_assert_sql(f->dir, "SELECT count(run_at) FROM v_waiting", "0");
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, wall_setup, wall_teardown)
 
 int main(void)
@@ -495,7 +459,6 @@ int main(void)
 		TEST(test_the_next_time_is_the_earliest_of_all_kinds),
 		TEST(test_what_is_due_and_over_is_over),
 		TEST(test_due_goes_in_slices_the_earliest_first),
-		TEST(test_an_older_file_is_brought_forward),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
