@@ -89,7 +89,10 @@ static void read_queue(struct config_reader *reader, const cJSON *value, const c
 			     "expected an object of max_running, default_timeout_s");
 		return;
 	}
-	cJSON_ArrayForEach(member, value) read_key(reader, path, member, ret);
+	cJSON_ArrayForEach(member, value)
+	{
+		read_key(reader, path, member, ret);
+	}
 }
 
 static void release_queues(void *field)
