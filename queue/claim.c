@@ -111,11 +111,18 @@ int queue_claim(struct queue *queue, struct turns *turns, int64_t epoch, int max
 		struct claim_list *ret, struct err *err)
 {
 	struct claim_list list = {.item = NULL};
+	struct turns *own = NULL;
 	int64_t draining = 0;
+	int result = 0;
 	if (db_expect_writing(queue, err) != 0 || epoch_check(queue, epoch, err) != 0 ||
 	    db_ask(queue, STATEMENT_DRAIN_IS, NO_BINDS, &draining, err) < 0)
 		return -1;
-	if (!draining && claim_all(queue, turns, epoch, max, &list, err) != 0) {
+	if (turns == NULL)
+		turns = own = turns_new();
+	if (!draining)
+		result = claim_all(queue, turns, epoch, max, &list, err);
+	turns_free(own);
+	if (result != 0) {
 		claim_list_release(&list);
 		return db_fail_late(err);
 	}

@@ -108,10 +108,8 @@ static int look_retry(struct question *question, struct err *err)
 static int look_lane(struct question *question, struct err *err)
 {
 	struct lane lane;
-	const int found =
-		queue_lane_get(question->queue, question->job->queue, &lane, err);
-	if (found != 1)
-		return found;
+	if (lane_gates(question->queue, question->job->queue, &lane, err) < 0)
+		return -1;
 	if (lane.paused_at != 0) {
 		struct hindrance *item = add(question, HINDRANCE_PAUSED);
 		item->until = lane.paused_until;

@@ -1,6 +1,6 @@
 /* lanes.c - named queues: what the configuration says, what an operator has set, and
  * draining. What it means for claiming is in turns.c. */
-#include "queue/db.h"
+#include "queue/turns.h"
 
 #define EVENT_DATA_BYTES (1 << 20)
 #define DEFAULT_LANE "default"
@@ -152,17 +152,31 @@ static int queued_load(struct queue *queue, const char *name, struct lane *ret,
 	return found;
 }
 
+int lane_gates(struct queue *queue, const char *name, struct lane *ret, struct err *err)
+{
+	struct lane lane = {.name = mem_strdup(name),
+			    .max_running = -1,
+			    .configured_max_running = -1};
+	const int found = row_load(queue, name, &lane, err);
+	if (found < 0 || db_ask(queue, STATEMENT_LANE_COUNT_RUNNING, BINDS(as_text(name)),
+				&lane.running, err) < 0) {
+		lane_release(&lane);
+		return -1;
+	}
+	*ret = lane;
+	return found;
+}
+
 static int lane_load(struct queue *queue, const char *name, struct lane *ret,
 		     struct err *err)
 {
-	struct lane lane = {.max_running = -1, .configured_max_running = -1};
-	const int found = row_load(queue, name, &lane, err);
-	lane.name = mem_strdup(name);
-	if (found < 0 || queued_load(queue, name, &lane, err) < 0 ||
+	struct lane lane;
+	const int found = lane_gates(queue, name, &lane, err);
+	if (found < 0)
+		return -1;
+	if (queued_load(queue, name, &lane, err) < 0 ||
 	    db_ask(queue, STATEMENT_LANE_COUNT_WAITING, BINDS(as_text(name)),
-		   &lane.waiting, err) < 0 ||
-	    db_ask(queue, STATEMENT_LANE_COUNT_RUNNING, BINDS(as_text(name)),
-		   &lane.running, err) < 0) {
+		   &lane.waiting, err) < 0) {
 		lane_release(&lane);
 		return -1;
 	}

@@ -438,9 +438,9 @@ struct claim_list {
 };
 
 /* [write] Moves up to `max` queued jobs to running and inserts their attempts (starting),
- * in the order that lanes.h explains, which `turns` remembers from claim to claim. None
- * while the service is draining. Nothing may be started before this is committed.
- * ERR_CONFLICT when the epoch is superseded. */
+ * in the order that lanes.h explains, which `turns` remembers from claim to claim (NULL:
+ * nothing before this one). None while the service is draining. Nothing may be started
+ * before this is committed. ERR_CONFLICT when the epoch is superseded. */
 int queue_claim(struct queue *queue, struct turns *turns, int64_t epoch, int max,
 		struct claim_list *ret, struct err *err);
 void claim_list_release(struct claim_list *list);

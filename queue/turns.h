@@ -33,6 +33,10 @@ int lane_room(struct queue *queue, const char *name, int64_t *ret, struct err *e
 int lane_gate(struct queue *queue, const char *name, int64_t *ret_limit,
 	      bool *ret_is_paused, struct err *err);
 
+/* What lets a queue's jobs through: all of a struct lane but what waits and is queued,
+ * which has to be counted. 1, 0 it has no row (*ret is as good), -1. */
+int lane_gates(struct queue *queue, const char *name, struct lane *ret, struct err *err);
+
 /* Is the queue paused? 1, 0, -1. */
 int lane_is_paused(struct queue *queue, const char *name, struct err *err);
 

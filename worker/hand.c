@@ -169,7 +169,7 @@ void hand_remove(struct hand *hand, const struct work *work)
 	if (owner != NULL && owner->next > work->turn)
 		owner->next = work->turn;
 	if (hand->count == 0)
-		forget_owners(hand, NULL);
+		forget_owners(hand, clock_of(hand, work->claim.job.priority));
 }
 
 struct work *hand_first(const struct hand *hand)

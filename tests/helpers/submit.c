@@ -4,9 +4,9 @@
  *     submit STATE_DIR [option=value ...] -- PROGRAM [ARGUMENT ...]
  *
  * Options: owner= queue= priority= count= batch= timeout_us= kill_grace_us= output_bytes=
- * output=truncate|stop run_at=US deadline_us= stdin=FILE dir= env={JSON} hold=1 retry={JSON}
- * max_attempts= after=JOB on=CONDITION reads=1 (what that one wrote). Prints one job id a
- * line. */
+ * output=truncate|stop run_at=US deadline_us= stdin=FILE dir= env={JSON} hold=1
+ * retry={JSON} max_attempts= after=JOB on=CONDITION reads=1 (what that one wrote). Prints
+ * one job id a line. */
 #include <fcntl.h>
 
 #include "queue/queue.h"
@@ -14,7 +14,7 @@
 struct options {
 	struct submission submission;
 	struct dependency_wish wish;
-	int64_t count, batch, hold, max_attempts, reads, priority;
+	int64_t count, batch, priority, hold, max_attempts, reads;
 	const char *stdin_path;
 	const char *output_policy;
 	const char *after, *on;
@@ -156,9 +156,9 @@ int main(int argc, char **argv)
 		json_put_text(&writer, NULL, argv[next]);
 	json_close(&writer, ']');
 	options.submission.command = buf_text(&command);
+	options.submission.priority = (int)options.priority;
 	options.submission.is_held = options.hold != 0;
 	options.submission.max_attempts = (int)options.max_attempts;
-	options.submission.priority = (int)options.priority;
 	options.submission.output_policy =
 		text_equal(options.output_policy, "stop") ? OUTPUT_STOP : OUTPUT_TRUNCATE;
 	if (options.stdin_path != NULL) {

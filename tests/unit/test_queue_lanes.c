@@ -294,6 +294,72 @@ static void test_draining_starts_nothing_and_is_kept(void **state)
 				 "|undrained user:bob {}");
 }
 
+/* --- for a worker that has claimed ahead --- */
+
+static void assert_rather(struct fixture *f, int priority, const char *const *owners,
+			  size_t count, int expected)
+{
+	assert_int_equal(queue_claim_rather(f->queue, priority, owners, count, &f->err),
+			 expected);
+}
+
+static void test_who_comes_before_what_was_claimed_ahead(void **state)
+{
+	static const char *const both[] = {"ann", "bob"};
+	struct fixture *f = *state;
+	struct submission s = fixture_submission();
+	struct submitted submitted;
+	assert_rather(f, 0, both, 1, 0);
+	submit_to(f, "q", "ann", &submitted);
+	assert_rather(f, 0, both, 1, 0); /* one of those who are there */
+	assert_rather(f, 0, both, 0, 1);
+	assert_rather(f, 1, both, 0, 0); /* of a lower priority */
+	submit_to(f, "r", "bob", &submitted);
+	assert_rather(f, 0, both, 1, 1); /* somebody else */
+	assert_rather(f, 0, both, 2, 0);
+	assert_rather(f, 0, NULL, 0, 0); /* higher priorities only */
+	s.owner = "ann";
+	s.queue = "s";
+	s.priority = 1;
+	WRITE(f, queue_submit(f->queue, &s, &submitted, &f->err));
+	assert_rather(f, 0, NULL, 0, 1);
+	assert_rather(f, 0, both, 2, 1);
+	WRITE(f, queue_lane_pause(f->queue, "uid:0", "s", NULL, 0, &f->err));
+	assert_rather(f, 0, both, 2, 0); /* it could not start */
+	WRITE(f, queue_lane_limit(f->queue, "uid:0", "r", 0, &f->err));
+	assert_rather(f, 0, both, 1, 0);
+	WRITE(f, queue_lane_resume(f->queue, "uid:0", "s", &f->err));
+	WRITE(f, queue_drain(f->queue, "uid:0", NULL, &f->err));
+	assert_rather(f, 0, both, 2, 0);
+}
+
+static void assert_over(struct fixture *f, int64_t expected)
+{
+	int64_t over = -1;
+	assert_done(queue_claims_over(f->queue, "q", &over, &f->err), &f->err);
+	assert_true(over == expected);
+}
+
+static void test_how_many_claims_are_too_many(void **state)
+{
+	struct fixture *f = *state;
+	struct submitted submitted;
+	assert_over(f, 0);
+	for (int i = 0; i < 5; i++)
+		submit_to(f, "q", "ann", &submitted);
+	assert_int_equal(claim_count(f, 4), 4);
+	assert_over(f, 0);
+	WRITE(f, queue_lane_limit(f->queue, "uid:0", "q", 4, &f->err));
+	assert_over(f, 0);
+	WRITE(f, queue_lane_limit(f->queue, "uid:0", "q", 1, &f->err));
+	assert_over(f, 3);
+	WRITE(f, queue_lane_pause(f->queue, "uid:0", "q", NULL, 0, &f->err));
+	assert_over(f, INT64_MAX);
+	WRITE(f, queue_lane_resume(f->queue, "uid:0", "q", &f->err));
+	WRITE(f, queue_drain(f->queue, "uid:0", NULL, &f->err));
+	assert_over(f, INT64_MAX);
+}
+
 /* --- lists --- */
 
 static void test_the_list_has_all_that_matter(void **state)
@@ -341,6 +407,8 @@ int main(void)
 		TEST(test_a_pause_ends_by_itself),
 		TEST(test_a_queue_that_nobody_knows_is_not_there),
 		TEST(test_draining_starts_nothing_and_is_kept),
+		TEST(test_who_comes_before_what_was_claimed_ahead),
+		TEST(test_how_many_claims_are_too_many),
 		TEST(test_the_list_has_all_that_matter),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,7 +94,7 @@ static void a_newcomer_is_next(void **state)
 static void an_empty_hand_remembers_nobody(void **state)
 {
 	struct scene *scene = *state;
-	char owner[16];
+	char owner[32];
 
 	for (int i = 0; i < 20; i++) {
 		(void)snprintf(owner, sizeof(owner), "owner%d", i);
