@@ -16,7 +16,7 @@
 #define ANY_OUTCOME ((1u << OUTCOME_COUNT_) - 1)
 
 static const char *const OUTCOME_WORDS[] = {
-#define OUTCOME_WORD_(value, word) [value] = word,
+#define OUTCOME_WORD_(value, word) [value] = (word),
 	RETENTION_OUTCOMES(OUTCOME_WORD_)
 #undef OUTCOME_WORD_
 };

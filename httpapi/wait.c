@@ -47,8 +47,8 @@ static enum MHD_Result answer_job(struct request *request, const struct wait *wa
 	struct job_face face;
 	struct job_parts parts = {0};
 	struct viewer viewer = request_viewer(request);
-	if (job_face_of_job(&face, &parts, queue, &viewer, &request->settings->config, job,
-			    &err) < 0) {
+	if (job_face_of_job(&face, &parts, queue, &viewer, &request->settings->config,
+			    job, &err) < 0) {
 		job_parts_release(&parts);
 		return answer_error(request, &err);
 	}

@@ -66,7 +66,8 @@ struct write {
 	const char *lane;
 	int64_t until;	     /* WRITE_PAUSE; 0: no end */
 	int64_t max_running; /* WRITE_LIMIT, as queue_lane_limit takes it */
-	/* WRITE_CANCEL, WRITE_CANCEL_MANY, WRITE_PAUSE, WRITE_DRAIN: the words of who asks, or NULL */
+	/* WRITE_CANCEL, WRITE_CANCEL_MANY, WRITE_PAUSE, WRITE_DRAIN: the words of who
+	 * asks, or NULL */
 	const char *text;
 	/* WRITE_CANCEL */
 	bool force;

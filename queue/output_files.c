@@ -24,8 +24,8 @@ void output_files_remove(const char *state_dir, const char *job_id, int attempt,
 	char path[ATTEMPT_PATH_BYTES];
 	AUTO_CLOSE const int output = state_directory_open(state_dir, "output");
 	attempt_output_path(job_id, attempt, ".log", path);
-	char *day_name = strchr(path, '/') + 1; /* output/<day>/<name> */
-	*strchr(day_name, '/') = '\0';
+	char *day_name = path + strlen("output/"); /* output/<day>/<name> */
+	day_name[strcspn(day_name, "/")] = '\0';
 	AUTO_CLOSE const int day =
 		output < 0 ? -1 : sys.openat(output, day_name, DIR_FLAGS, 0);
 	*ret_is_gone = day >= 0 || errno == ENOENT;

@@ -49,15 +49,15 @@ int timed_commit(struct queue *queue, struct timed *timed, struct retention *ret
 		 struct err *err);
 
 /* Adds what the leavers say that they are, to their rules. */
-void leavers_count(struct retention *retention);
+void leavers_count(struct retention *run);
 
 /* --- prune_jobs.c --- */
 
-/* Lets go of all in retention->leavers. 0 or -1. */
-int prune_leavers(struct queue *queue, struct retention *retention, struct err *err);
+/* Lets go of all in run->leavers. 0 or -1. */
+int prune_leavers(struct queue *queue, struct retention *run, struct err *err);
 
 /* Goes on with outputs that were marked before. 1 more, 0, -1. */
-int prune_marked(struct queue *queue, struct retention *retention, struct err *err);
+int prune_marked(struct queue *queue, struct retention *run, struct err *err);
 
 /* May this job not go? 1 exempt, 0, -1. */
 int prune_is_exempt(struct queue *queue, int64_t row, struct err *err);
@@ -65,7 +65,7 @@ int prune_is_exempt(struct queue *queue, int64_t row, struct err *err);
 /* --- prune_events.c --- */
 
 /* 1 more, 0, -1. */
-int prune_old_events(struct queue *queue, struct retention *retention, struct err *err);
+int prune_old_events(struct queue *queue, struct retention *run, struct err *err);
 
 /* The newest head of the chain: 1, 0 it begins at the beginning, -1. */
 struct chain_head {

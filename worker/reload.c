@@ -26,7 +26,8 @@ static void say_fixed(void *context, const char *name)
 	log_event(LOG_WARN, "reload_needs_restart", LOG_TEXT("setting", name), LOG_END);
 }
 
-/* Where it cannot be written now, the rows stay as they were and the next start does it. */
+/* Where it cannot be written now, the rows stay as they were and the next start does it.
+ */
 static void configure_queues(struct supervisor *supervisor)
 {
 	struct err err = ERR_INIT;

@@ -60,6 +60,9 @@ static void add(struct timespec *at, int64_t us)
 	at->tv_sec = sum / US;
 }
 
+/* glibc's declarations have names of their own for the parameters */
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
+
 int clock_gettime(clockid_t clock, struct timespec *ret)
 {
 	if (real_gettime == NULL) /* another library's constructor */
@@ -111,3 +114,5 @@ int timerfd_settime(int fd, int flags, const struct itimerspec *when,
 		add(&shifted.it_value, -offset());
 	return real_settime(fd, flags, &shifted, was);
 }
+
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
