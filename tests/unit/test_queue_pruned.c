@@ -14,9 +14,9 @@ static void prune(struct fixture *f, const struct submitted *job)
 		    {"jobs", "id"}};
 	AUTO_FREE char *remember =
 		mem_printf("INSERT INTO tombstones SELECT id, uuid, "
-			   "owner, state, finished_at, finished_at FROM "
+			   "owner, state, finished_at, %lld FROM "
 			   "jobs WHERE id = %lld",
-			   (long long)job->row);
+			   (long long)clock_now_us(), (long long)job->row);
 	assert_int_equal(fixture_sql(f->dir, remember, NULL), SQLITE_OK);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		AUTO_FREE char *forget =
