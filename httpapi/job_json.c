@@ -52,6 +52,7 @@ void job_face_of_submission(struct job_face *ret, const struct submission *submi
 		.depends_count = depends->count,
 		.stdin_from = stdin_row(submission),
 		.unique_key = submission->unique_key,
+		.is_kept = submission->is_kept,
 	};
 }
 
@@ -97,6 +98,7 @@ static void face_of_row(struct job_face *ret, const struct config *config,
 		.batch = job->batch,
 		.rerun_of = job->rerun_of,
 		.unique_key = job->unique_key,
+		.is_kept = job->is_kept != 0,
 	};
 }
 
@@ -281,6 +283,7 @@ void job_put(struct json_writer *json, const char *key, const struct job_face *f
 	put_id(json, "batch", face->batch);
 	put_id(json, "rerun_of", face->rerun_of);
 	json_put_text(json, "unique_key", face->unique_key);
+	json_put_bool(json, "keep", face->is_kept);
 	json_put_text(json, "error",
 		      face->last && job_state_is_final(face->state) ? face->last->error
 								    : NULL);

@@ -305,7 +305,8 @@ static char *labels_of(const cJSON *value)
 static void put_back(struct job *job, const cJSON *data)
 {
 	const cJSON *name = json_get(data, "name"), *labels = json_get(data, "labels");
-	const cJSON *priority = json_get(data, "priority");
+	const cJSON *priority = json_get(data, "priority"),
+		    *keep = json_get(data, "keep");
 	if (name != NULL) {
 		free(job->name);
 		job->name = text_of(json_get(name, "old"));
@@ -316,6 +317,8 @@ static void put_back(struct job *job, const cJSON *data)
 	}
 	if (priority != NULL)
 		job->priority = (int)cJSON_GetNumberValue(json_get(priority, "old"));
+	if (keep != NULL)
+		job->is_kept = cJSON_IsTrue(json_get(keep, "old"));
 }
 
 int job_unchange(struct queue *queue, struct job *job, struct err *err)

@@ -50,6 +50,7 @@ static const struct field JOB_FIELDS[] = {
 	{FIELD_UUID,   AT(batch)},
 	{FIELD_UUID,   AT(rerun_of)},
 	{FIELD_TEXT,   AT(unique_key)},
+	{FIELD_INT,    AT(is_kept)},
 	{FIELD_INT64,  AT(queued_at)},
 };
 /* clang-format on */

@@ -61,7 +61,7 @@ SELECT id, uuid, owner, state, reason, name, queue, priority, command, environme
        traceparent, submitted_at, started_at, finished_at, attempt, exit_code, signal,
        stop_reason, stop_by, stop_text, version, task, parameters, run_at, expires_at,
        deadline_us, retry, max_attempts, depends_rule, stdin_from, batch, rerun_of, unique_key,
-       queued_at
+       EXISTS (SELECT 1 FROM kept_jobs k WHERE k.job_id = jobs.id), queued_at
   FROM jobs
  WHERE id = ?1
 

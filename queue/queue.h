@@ -232,6 +232,7 @@ struct job {
 	int64_t stdin_from; /* row of the job whose stdout it reads; 0: none */
 	char batch[JOB_ID_BYTES], rerun_of[JOB_ID_BYTES]; /* "": none */
 	char *unique_key;
+	int is_kept;	   /* 1: exempt from retention */
 	int64_t queued_at; /* since when it may start; 0: not yet */
 	int attempt;
 	bool has_exit_code, has_signal;

@@ -69,7 +69,9 @@ def test_what_runs_or_has_ended_is_left_alone(reeve):
         answer = patch(reeve, job, {"priority": 1})
         assert (answer.status, answer.json()["code"]) == (409, "conflict")
         assert reeve.job(job)["version"] == before
-        assert patch(reeve, job, {"keep": True}).status == 200
+        assert reeve.job(job)["keep"] is False
+        assert patch(reeve, job, {"keep": True}).json()["keep"] is True
+        assert reeve.job(job)["keep"] is True
     assert reeve.sql("SELECT count(*) FROM kept_jobs") == [(2,)]
     reeve.cancel(running, force=True)
 
