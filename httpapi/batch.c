@@ -25,6 +25,7 @@ struct batching {
 	struct submitted *made;	 /* the same */
 	struct batch batch;
 	struct write write;
+	struct batch_submitted submitted;
 	bool is_dry_run;
 	char id[JOB_ID_BYTES];
 	char key[KEY_BYTES_MAX + 1];
@@ -195,7 +196,7 @@ static int put_jobs(struct request *request, struct json_writer *json, struct er
 {
 	const struct batching *batching = request->work;
 	struct readers *readers = request->server->readers;
-	const bool is_replay = batching->write.batch_submitted.is_replay;
+	const bool is_replay = batching->submitted.is_replay;
 	struct queue *queue = NULL;
 	int result = is_replay ? readers_take(readers, &queue, err) : 0;
 	json_open(json, "jobs", '[');
@@ -233,7 +234,7 @@ static enum MHD_Result answer_batch(struct request *request)
 	if (batching->is_dry_run)
 		return answer_send(request, MHD_HTTP_OK, response);
 	answer_header(response, "Location", "/v1/jobs?batch=%s", batching->id);
-	if (batching->write.batch_submitted.is_replay)
+	if (batching->submitted.is_replay)
 		answer_header(response, "Idempotency-Replayed", "true");
 	return answer_send(request, MHD_HTTP_CREATED, response);
 }
@@ -244,7 +245,7 @@ static enum MHD_Result answer_refusal(struct request *request)
 {
 	const struct batching *batching = request->work;
 	const struct write *write = &batching->write;
-	const size_t item = write->batch_submitted.failed_item;
+	const size_t item = batching->submitted.failed_item;
 	const bool is_one =
 		write->err.code == ERR_INVALID || write->err.code == ERR_CONFLICT;
 	if (!is_one || item >= batching->count)
@@ -291,6 +292,13 @@ static void arrange(struct request *request, struct batching *batching)
 	}
 }
 
+static int run_submit_batch(struct queue *queue, struct write *write)
+{
+	struct batching *batching = WRITE_WORK(struct batching, write);
+	return queue_submit_batch(queue, &batching->batch, &batching->submitted,
+				  &write->err);
+}
+
 static enum MHD_Result commit(struct request *request)
 {
 	struct batching *batching = request->work;
@@ -300,17 +308,10 @@ static enum MHD_Result commit(struct request *request)
 	batching->batch.count = batching->count;
 	if (batching->is_dry_run)
 		batching->batch.idempotency_key = NULL;
-	batching->write = (struct write){.kind = WRITE_BATCH,
-					 .connection = request->connection,
-					 .is_dry_run = batching->is_dry_run,
-					 .batch = &batching->batch};
-	batching->write.batch_submitted =
+	batching->submitted =
 		(struct batch_submitted){.id = batching->id, .item = batching->made};
-	request->resume = go_on;
-	/* Suspended first: the writer may be done before we are back. */
-	MHD_suspend_connection(request->connection);
-	writer_put(request->server->writer, &batching->write);
-	return MHD_YES;
+	batching->write.is_dry_run = batching->is_dry_run;
+	return writer_commit(request, &batching->write, run_submit_batch, go_on);
 }
 
 enum MHD_Result handle_batch_submit(struct request *request)

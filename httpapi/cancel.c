@@ -11,6 +11,9 @@
 struct cancelling {
 	struct wait wait; /* first: wait.c finds it as request->work */
 	struct write write;
+	struct viewer viewer;
+	struct cancel_wish wish; /* its text lives in the tree */
+	enum cancel_result cancelled;
 	cJSON *tree;
 };
 
@@ -27,7 +30,7 @@ static void read_member(struct problems *problems, struct cancelling *cancelling
 {
 	static const char *const known[] = {"reason", "force", "cascade"};
 	const char *name = member->string;
-	struct write *write = &cancelling->write;
+	struct cancel_wish *wish = &cancelling->wish;
 	if (cJSON_IsNull(member))
 		return;
 	if (strcmp(name, "reason") == 0) {
@@ -37,15 +40,15 @@ static void read_member(struct problems *problems, struct cancelling *cancelling
 				     "must be a string of at most %d bytes",
 				     REASON_BYTES_MAX);
 		else
-			write->text = member->valuestring;
+			wish->text = member->valuestring;
 	} else if (strcmp(name, "force") == 0) {
 		if (!cJSON_IsBool(member))
 			problems_add(problems, "#/force", "must be true or false");
-		write->force = cJSON_IsTrue(member);
+		wish->is_forced = cJSON_IsTrue(member);
 	} else if (strcmp(name, "cascade") == 0) {
 		if (!cJSON_IsBool(member))
 			problems_add(problems, "#/cascade", "must be true or false");
-		write->is_cascade = cJSON_IsTrue(member);
+		wish->is_cascade = cJSON_IsTrue(member);
 	} else {
 		const char *nearest = text_nearest(name, known, ARRAY_SIZE(known));
 		problems_add_member(problems, "#", name, "unknown key%s%s%s",
@@ -80,15 +83,25 @@ static enum MHD_Result go_on(struct request *request)
 	const struct write *write = &cancelling->write;
 	if (write->result < 0)
 		return answer_error(request, &write->err);
-	cancelling->wait.status =
-		write->cancelled == CANCEL_STOPPING ? MHD_HTTP_ACCEPTED : MHD_HTTP_OK;
+	cancelling->wait.status = cancelling->cancelled == CANCEL_STOPPING
+					  ? MHD_HTTP_ACCEPTED
+					  : MHD_HTTP_OK;
 	return wait_and_answer(request, &cancelling->wait);
+}
+
+static int run_cancel(struct queue *queue, struct write *write)
+{
+	struct cancelling *cancelling = WRITE_WORK(struct cancelling, write);
+	if (queue_cancel(queue, &cancelling->viewer, cancelling->wait.job_id,
+			 &cancelling->wish, &cancelling->cancelled, &write->err) < 0)
+		return -1;
+	write->is_more = cancelling->cancelled == CANCEL_MORE;
+	return 0;
 }
 
 enum MHD_Result handle_job_cancel(struct request *request)
 {
 	struct cancelling *cancelling = mem_alloc(sizeof(*cancelling));
-	struct write *write = &cancelling->write;
 	struct err err = ERR_INIT;
 	request_keep(request, cancelling, cancelling_free);
 	struct problems problems;
@@ -103,13 +116,6 @@ enum MHD_Result handle_job_cancel(struct request *request)
 	problems_release(&problems);
 	if (result < 0 || lookup_job_id(request, cancelling->wait.job_id, &err) < 0)
 		return answer_error(request, &err);
-	/* Ends with the request's, like everything the writer is lent. */
-	write->kind = WRITE_CANCEL;
-	write->connection = request->connection;
-	write->viewer = request_viewer(request);
-	write->job_id = cancelling->wait.job_id;
-	request->resume = go_on;
-	MHD_suspend_connection(request->connection);
-	writer_put(request->server->writer, write);
-	return MHD_YES;
+	cancelling->viewer = request_viewer(request);
+	return writer_commit(request, &cancelling->write, run_cancel, go_on);
 }

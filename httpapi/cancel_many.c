@@ -10,10 +10,14 @@
 #define REASON_BYTES_MAX 1000
 
 struct cancelling_many {
-	struct write write;
+	struct write write; /* of one slice */
+	struct viewer viewer;
 	struct job_filter filter;
+	const char *text; /* the asker's words, in the tree, or NULL */
 	cJSON *tree;
-	bool is_dry_run;
+	struct cancel_progress before, after; /* how far it was, and how far it came */
+	bool force;
+	bool is_dry_run; /* looks, and writes nothing */
 	bool has_filter;
 };
 
@@ -100,7 +104,7 @@ static void read_reason(struct problems *problems, struct cancelling_many *many,
 		problems_add(problems, "#/reason", "must be a string of at most %d bytes",
 			     REASON_BYTES_MAX);
 	else
-		many->write.text = member->valuestring;
+		many->text = member->valuestring;
 }
 
 static void read_force(struct problems *problems, struct cancelling_many *many,
@@ -108,7 +112,7 @@ static void read_force(struct problems *problems, struct cancelling_many *many,
 {
 	if (!cJSON_IsBool(member))
 		problems_add(problems, "#/force", "must be true or false");
-	many->write.force = cJSON_IsTrue(member);
+	many->force = cJSON_IsTrue(member);
 }
 
 static void read_dry_run(struct problems *problems, struct cancelling_many *many,
@@ -217,25 +221,25 @@ static enum MHD_Result answer_done(struct request *request,
 	return answer_send(request, MHD_HTTP_OK, answer_json(&body));
 }
 
-static enum MHD_Result put_slice(struct request *request)
+/* A batch that was spoilt is run again: each time from where it was. */
+static int run_slice(struct queue *queue, struct write *write)
 {
-	struct cancelling_many *many = request->work;
-	MHD_suspend_connection(request->connection);
-	writer_put(request->server->writer, &many->write);
-	return MHD_YES;
+	struct cancelling_many *many = WRITE_WORK(struct cancelling_many, write);
+	many->after = many->before;
+	return queue_cancel_many(queue, &many->viewer, &many->filter, many->text,
+				 many->force, &many->after, &write->err);
 }
 
 /* The commit of a slice is behind us. */
 static enum MHD_Result go_on(struct request *request)
 {
 	struct cancelling_many *many = request->work;
-	struct write *write = &many->write;
-	if (write->result < 0)
-		return answer_error(request, &write->err);
-	if (write->after.is_done)
-		return answer_done(request, &write->after);
-	write->before = write->after;
-	return put_slice(request);
+	if (many->write.result < 0)
+		return answer_error(request, &many->write.err);
+	if (many->after.is_done)
+		return answer_done(request, &many->after);
+	many->before = many->after;
+	return writer_commit(request, &many->write, run_slice, go_on);
 }
 
 enum MHD_Result handle_jobs_cancel(struct request *request)
@@ -257,11 +261,6 @@ enum MHD_Result handle_jobs_cancel(struct request *request)
 		return answer_error(request, &err);
 	if (many->is_dry_run)
 		return answer_dry_run(request, many);
-	/* Ends with the request's, like everything the writer is lent. */
-	many->write.kind = WRITE_CANCEL_MANY;
-	many->write.connection = request->connection;
-	many->write.viewer = request_viewer(request);
-	many->write.filter = &many->filter;
-	request->resume = go_on;
-	return put_slice(request);
+	many->viewer = request_viewer(request);
+	return writer_commit(request, &many->write, run_slice, go_on);
 }

@@ -16,7 +16,9 @@ struct changing {
 	struct intake intake;
 	struct job_change change;
 	struct write write;
-	int64_t version[TAGS_MAX];
+	struct viewer viewer;
+	int64_t version_before;	   /* of the job */
+	int64_t version[TAGS_MAX]; /* that If-Match names */
 };
 
 static void changing_free(void *work)
@@ -137,10 +139,11 @@ static int read_if_match(const char *text, struct changing *changing, struct err
 /* --- the answer --- */
 
 static enum MHD_Result answer_changed_meanwhile(struct request *request,
-						const struct write *write)
+						const struct changing *changing)
 {
-	struct MHD_Response *response = answer_problem_new(request, &write->err, NULL);
-	answer_header(response, "ETag", "\"%lld\"", (long long)write->version);
+	struct MHD_Response *response =
+		answer_problem_new(request, &changing->write.err, NULL);
+	answer_header(response, "ETag", "\"%lld\"", (long long)changing->version_before);
 	return answer_send(request, MHD_HTTP_PRECONDITION_FAILED, response);
 }
 
@@ -163,10 +166,18 @@ static enum MHD_Result go_on(struct request *request)
 	if (write->result == 0)
 		return wait_and_answer(request, &changing->wait);
 	if (write->err.code == ERR_PRECONDITION)
-		return answer_changed_meanwhile(request, write);
+		return answer_changed_meanwhile(request, changing);
 	if (write->err.code == ERR_INVALID)
 		return answer_invalid(request, &write->err);
 	return answer_error(request, &write->err);
+}
+
+static int run_change(struct queue *queue, struct write *write)
+{
+	struct changing *changing = WRITE_WORK(struct changing, write);
+	return queue_job_change(queue, &changing->viewer, changing->wait.job_id,
+				&changing->change, &changing->version_before,
+				&write->err);
 }
 
 static int read_request(struct request *request, struct changing *changing,
@@ -198,14 +209,6 @@ enum MHD_Result handle_job_change(struct request *request)
 	problems_release(&problems);
 	if (is_answered)
 		return answered;
-	/* Ends with the request's, like everything the writer is lent. */
-	changing->write = (struct write){.kind = WRITE_CHANGE,
-					 .connection = request->connection,
-					 .viewer = request_viewer(request),
-					 .job_id = changing->wait.job_id,
-					 .change = &changing->change};
-	request->resume = go_on;
-	MHD_suspend_connection(request->connection);
-	writer_put(request->server->writer, &changing->write);
-	return MHD_YES;
+	changing->viewer = request_viewer(request);
+	return writer_commit(request, &changing->write, run_change, go_on);
 }

@@ -50,15 +50,25 @@ enum MHD_Result handle_drain_get(struct request *request)
 	return answer_send(request, MHD_HTTP_OK, answer_json(&body));
 }
 
+static int run_drain(struct queue *queue, const struct steer_wish *wish, struct err *err)
+{
+	return queue_drain(queue, wish->principal, wish->reason, err);
+}
+
+static int run_undrain(struct queue *queue, const struct steer_wish *wish,
+		       struct err *err)
+{
+	return queue_undrain(queue, wish->principal, err);
+}
+
 static const struct steer_member DRAIN_MEMBERS[] = {
 	{.name = "reason", .read = steer_reason},
 };
-static const struct steering DRAIN = {.kind = WRITE_DRAIN,
+static const struct steering DRAIN = {.run = run_drain,
 				      .answer = handle_drain_get,
 				      .member = DRAIN_MEMBERS,
 				      .members = ARRAY_SIZE(DRAIN_MEMBERS)},
-			     UNDRAIN = {.kind = WRITE_UNDRAIN,
-					.answer = handle_drain_get};
+			     UNDRAIN = {.run = run_undrain, .answer = handle_drain_get};
 
 enum MHD_Result handle_drain(struct request *request)
 {

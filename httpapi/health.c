@@ -19,7 +19,7 @@ enum verdict { PASS, WARN, FAIL };
 static const char *const VERDICTS[] = {[PASS] = "pass", [WARN] = "warn", [FAIL] = "fail"};
 
 struct checking {
-	struct write probe;
+	struct write write;
 };
 
 static struct MHD_Response *health_json(struct buf *body)
@@ -124,14 +124,14 @@ static enum MHD_Result answer_ready(struct request *request)
 {
 	const struct checking *checking = request->work;
 	const char *worker_output, *disk_output;
-	enum verdict database = checking->probe.result < 0 ? FAIL : PASS;
+	enum verdict database = checking->write.result < 0 ? FAIL : PASS;
 	enum verdict worker = check_worker(request, &worker_output);
 	enum verdict disk = check_disk(request, &disk_output);
 	enum verdict worst = database > worker ? database : worker;
 	worst = disk > worst ? disk : worst;
 	if (database == FAIL)
 		log_event(LOG_ERROR, "probe_failed",
-			  LOG_TEXT("error", checking->probe.err.text), LOG_END);
+			  LOG_TEXT("error", checking->write.err.text), LOG_END);
 	struct buf body = BUF_INIT(4096);
 	struct json_writer json;
 	json_writer_init(&json, &body);
@@ -151,16 +151,17 @@ static enum MHD_Result answer_ready(struct request *request)
 			   health_json(&body));
 }
 
+static int run_probe(struct queue *queue, struct write *write)
+{
+	return queue_probe_write(queue, &write->err);
+}
+
 enum MHD_Result handle_ready(struct request *request)
 {
 	struct checking *checking = mem_alloc(sizeof(*checking));
 	request_keep(request, checking, free);
-	checking->probe.kind = WRITE_PROBE;
-	checking->probe.connection = request->connection;
-	request->resume = answer_ready;
-	MHD_suspend_connection(request->connection);
-	writer_put(request->server->writer, &checking->probe);
-	return MHD_YES;
+	checking->write.is_apart = true;
+	return writer_commit(request, &checking->write, run_probe, answer_ready);
 }
 
 enum MHD_Result handle_whoami(struct request *request)

@@ -8,6 +8,8 @@
 struct holding {
 	struct wait wait; /* first: wait.c finds it as request->work */
 	struct write write;
+	struct viewer viewer;
+	bool is_hold; /* else release */
 };
 
 /* The commit is behind us: the job as it is now. */
@@ -17,6 +19,13 @@ static enum MHD_Result go_on(struct request *request)
 	if (holding->write.result < 0)
 		return answer_error(request, &holding->write.err);
 	return wait_and_answer(request, &holding->wait);
+}
+
+static int run_hold(struct queue *queue, struct write *write)
+{
+	const struct holding *holding = WRITE_WORK(struct holding, write);
+	return queue_hold(queue, &holding->viewer, holding->wait.job_id, holding->is_hold,
+			  &write->err);
 }
 
 /* Nothing, or an object without members: what is not known must not be ignored. */
@@ -42,16 +51,9 @@ static enum MHD_Result hold_or_release(struct request *request, bool is_hold)
 	if (check_body(request, &err) < 0 ||
 	    lookup_job_id(request, holding->wait.job_id, &err) < 0)
 		return answer_error(request, &err);
-	/* Ends with the request's, like everything the writer is lent. */
-	holding->write = (struct write){.kind = WRITE_HOLD,
-					.connection = request->connection,
-					.viewer = request_viewer(request),
-					.job_id = holding->wait.job_id,
-					.is_hold = is_hold};
-	request->resume = go_on;
-	MHD_suspend_connection(request->connection);
-	writer_put(request->server->writer, &holding->write);
-	return MHD_YES;
+	holding->viewer = request_viewer(request);
+	holding->is_hold = is_hold;
+	return writer_commit(request, &holding->write, run_hold, go_on);
 }
 
 enum MHD_Result handle_job_hold(struct request *request)

@@ -93,7 +93,7 @@ enum MHD_Result handle_queue_get(struct request *request)
 /* --- changes --- */
 
 static void read_until(struct problems *problems, const char *pointer, const cJSON *value,
-		       struct write *write)
+		       struct steer_wish *wish)
 {
 	int64_t at = 0;
 	if (!cJSON_IsString(value) || clock_parse(value->valuestring, &at) != 0)
@@ -103,28 +103,45 @@ static void read_until(struct problems *problems, const char *pointer, const cJS
 	else if (at <= clock_now_us())
 		problems_add(problems, pointer, "must be a time to come");
 	else
-		write->until = at;
+		wish->until = at;
 }
 
 /* null is what the answer shows for a queue without a limit, so it means the same here.
  */
 static void read_max_running(struct problems *problems, const char *pointer,
-			     const cJSON *value, struct write *write)
+			     const cJSON *value, struct steer_wish *wish)
 {
 	double number = cJSON_IsNumber(value) ? value->valuedouble : -1;
 	const char *word = cJSON_GetStringValue(value);
 	if (cJSON_IsNull(value))
-		write->max_running = -1;
+		wish->max_running = -1;
 	else if (word && strcmp(word, "configured") == 0)
-		write->max_running = LANE_AS_CONFIGURED;
+		wish->max_running = LANE_AS_CONFIGURED;
 	else if (number >= 0 && number <= MAX_RUNNING_MAX &&
 		 (double)(int64_t)number == number)
-		write->max_running = (int64_t)number;
+		wish->max_running = (int64_t)number;
 	else
 		problems_add(problems, pointer,
 			     "must be an integer from 0 to %d, null for no limit, or "
 			     "\"configured\"",
 			     MAX_RUNNING_MAX);
+}
+
+static int run_pause(struct queue *queue, const struct steer_wish *wish, struct err *err)
+{
+	return queue_lane_pause(queue, wish->principal, wish->lane, wish->reason,
+				wish->until, err);
+}
+
+static int run_resume(struct queue *queue, const struct steer_wish *wish, struct err *err)
+{
+	return queue_lane_resume(queue, wish->principal, wish->lane, err);
+}
+
+static int run_limit(struct queue *queue, const struct steer_wish *wish, struct err *err)
+{
+	return queue_lane_limit(queue, wish->principal, wish->lane, wish->max_running,
+				err);
 }
 
 /* clang-format off */
@@ -136,10 +153,10 @@ static const struct steer_member CHANGE_MEMBERS[] = {
 	{.name = "max_running", .read = read_max_running, .is_required = true, .takes_null = true},
 };
 static const struct steering
-	PAUSE = {.kind = WRITE_PAUSE, .answer = handle_queue_get,
+	PAUSE = {.run = run_pause, .answer = handle_queue_get,
 		 .member = PAUSE_MEMBERS, .members = ARRAY_SIZE(PAUSE_MEMBERS)},
-	RESUME = {.kind = WRITE_RESUME, .answer = handle_queue_get},
-	CHANGE = {.kind = WRITE_LIMIT, .answer = handle_queue_get,
+	RESUME = {.run = run_resume, .answer = handle_queue_get},
+	CHANGE = {.run = run_limit, .answer = handle_queue_get,
 		  .member = CHANGE_MEMBERS, .members = ARRAY_SIZE(CHANGE_MEMBERS)};
 /* clang-format on */
 

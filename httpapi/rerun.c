@@ -8,7 +8,11 @@
 struct rerunning {
 	struct wait wait; /* first: wait.c finds it as request->work */
 	struct write write;
+	struct viewer viewer;
 	char id[JOB_ID_BYTES]; /* of the old job */
+	bool is_cascade;
+	size_t max; /* jobs of a cascade */
+	struct rerun made;
 };
 
 /* The commit is behind us: the new job. */
@@ -19,7 +23,7 @@ static enum MHD_Result go_on(struct request *request)
 	if (write->result < 0)
 		return answer_error(request, &write->err);
 	snprintf(rerunning->wait.job_id, sizeof(rerunning->wait.job_id), "%s",
-		 write->rerun.id);
+		 rerunning->made.id);
 	return wait_and_answer(request, &rerunning->wait);
 }
 
@@ -53,7 +57,15 @@ static int read_body(const struct request *request, bool *ret_cascade,
 	return 0;
 }
 
-static enum MHD_Result commit(struct request *request, bool is_cascade)
+static int run_rerun(struct queue *queue, struct write *write)
+{
+	struct rerunning *rerunning = WRITE_WORK(struct rerunning, write);
+	return queue_rerun(queue, &rerunning->viewer, rerunning->id,
+			   rerunning->is_cascade, rerunning->max, &rerunning->made,
+			   &write->err);
+}
+
+static enum MHD_Result commit(struct request *request)
 {
 	struct rerunning *rerunning = request->work;
 	struct err err = ERR_INIT;
@@ -61,19 +73,9 @@ static enum MHD_Result commit(struct request *request, bool is_cascade)
 		return answer_error(request, &err);
 	rerunning->wait.status = MHD_HTTP_CREATED;
 	rerunning->wait.is_created = true;
-	rerunning->write = (struct write){
-		.kind = WRITE_RERUN,
-		.connection = request->connection,
-		.viewer = request_viewer(request),
-		.job_id = rerunning->id,
-		.is_cascade = is_cascade,
-		.rerun_max = (size_t)request->settings->config.limits.batch_jobs,
-	};
-	request->resume = go_on;
-	/* Suspended first: the writer may be done before we are back. */
-	MHD_suspend_connection(request->connection);
-	writer_put(request->server->writer, &rerunning->write);
-	return MHD_YES;
+	rerunning->viewer = request_viewer(request);
+	rerunning->max = (size_t)request->settings->config.limits.batch_jobs;
+	return writer_commit(request, &rerunning->write, run_rerun, go_on);
 }
 
 enum MHD_Result handle_job_rerun(struct request *request)
@@ -81,17 +83,16 @@ enum MHD_Result handle_job_rerun(struct request *request)
 	struct rerunning *rerunning = mem_alloc(sizeof(*rerunning));
 	struct err err = ERR_INIT;
 	struct problems problems;
-	bool is_cascade = false;
 	request_keep(request, rerunning, free);
 	problems_init(&problems);
-	int result = read_body(request, &is_cascade, &problems, &err);
+	int result = read_body(request, &rerunning->is_cascade, &problems, &err);
 	enum MHD_Result answered;
 	if (result < 0)
 		answered = answer_error(request, &err);
 	else if (problems.total > 0)
 		answered = answer_problems(request, ERR_INVALID, &problems);
 	else
-		answered = commit(request, is_cascade);
+		answered = commit(request);
 	problems_release(&problems);
 	return answered;
 }

@@ -9,6 +9,8 @@
 struct signalling {
 	struct wait wait; /* first: wait.c finds it as request->work */
 	struct write write;
+	struct viewer viewer;
+	int signal;
 };
 
 static int number_of(const cJSON *value)
@@ -52,6 +54,13 @@ static enum MHD_Result go_on(struct request *request)
 	return wait_and_answer(request, &signalling->wait);
 }
 
+static int run_signal(struct queue *queue, struct write *write)
+{
+	const struct signalling *signalling = WRITE_WORK(struct signalling, write);
+	return queue_signal(queue, &signalling->viewer, signalling->wait.job_id,
+			    signalling->signal, &write->err);
+}
+
 static int read_request(struct request *request, struct signalling *signalling,
 			struct problems *problems, struct err *err)
 {
@@ -59,7 +68,7 @@ static int read_request(struct request *request, struct signalling *signalling,
 	if (json_parse(buf_text(&request->body), request->body.length, NULL, &tree, err) <
 	    0)
 		return -1;
-	read_members(tree, problems, &signalling->write.signal);
+	read_members(tree, problems, &signalling->signal);
 	cJSON_Delete(tree);
 	return problems->total > 0 ? 0
 				   : lookup_job_id(request, signalling->wait.job_id, err);
@@ -68,7 +77,6 @@ static int read_request(struct request *request, struct signalling *signalling,
 enum MHD_Result handle_job_signal(struct request *request)
 {
 	struct signalling *signalling = mem_alloc(sizeof(*signalling));
-	struct write *write = &signalling->write;
 	struct err err = ERR_INIT;
 	struct problems problems;
 	request_keep(request, signalling, free);
@@ -84,13 +92,6 @@ enum MHD_Result handle_job_signal(struct request *request)
 	problems_release(&problems);
 	if (result < 0 || is_wrong)
 		return answered;
-	/* Ends with the request's, like everything the writer is lent. */
-	write->kind = WRITE_SIGNAL;
-	write->connection = request->connection;
-	write->viewer = request_viewer(request);
-	write->job_id = signalling->wait.job_id;
-	request->resume = go_on;
-	MHD_suspend_connection(request->connection);
-	writer_put(request->server->writer, write);
-	return MHD_YES;
+	signalling->viewer = request_viewer(request);
+	return writer_commit(request, &signalling->write, run_signal, go_on);
 }

@@ -9,7 +9,8 @@
 struct steer_work {
 	const struct steering *steering;
 	struct write write;
-	cJSON *tree; /* the write's texts live in it */
+	struct steer_wish wish;
+	cJSON *tree; /* the wish's reason lives in it */
 };
 
 static void work_free(void *work)
@@ -20,13 +21,13 @@ static void work_free(void *work)
 }
 
 void steer_reason(struct problems *problems, const char *pointer, const cJSON *value,
-		  struct write *write)
+		  struct steer_wish *wish)
 {
 	if (!cJSON_IsString(value) || strlen(value->valuestring) > REASON_BYTES_MAX)
 		problems_add(problems, pointer, "must be a string of at most %d bytes",
 			     REASON_BYTES_MAX);
 	else
-		write->text = value->valuestring;
+		wish->reason = value->valuestring;
 }
 
 static void complain_unknown(const struct steering *steering, const char *name,
@@ -52,7 +53,7 @@ static void read_member(struct steer_work *steer, const cJSON *value,
 		char pointer[64];
 		snprintf(pointer, sizeof(pointer), "#/%s", member->name);
 		if (member->takes_null || !cJSON_IsNull(value))
-			member->read(problems, pointer, value, &steer->write);
+			member->read(problems, pointer, value, &steer->wish);
 		return;
 	}
 	complain_unknown(steering, value->string, problems);
@@ -99,18 +100,18 @@ static enum MHD_Result go_on(struct request *request)
 	return steer->steering->answer(request);
 }
 
+static int run_steering(struct queue *queue, struct write *write)
+{
+	const struct steer_work *steer = WRITE_WORK(struct steer_work, write);
+	return steer->steering->run(queue, &steer->wish, &write->err);
+}
+
 static enum MHD_Result commit(struct request *request)
 {
 	struct steer_work *steer = request->work;
-	struct write *write = &steer->write;
-	write->kind = steer->steering->kind;
-	write->connection = request->connection;
-	write->viewer = request_viewer(request);
-	write->lane = request->argument;
-	request->resume = go_on;
-	MHD_suspend_connection(request->connection);
-	writer_put(request->server->writer, write);
-	return MHD_YES;
+	steer->wish.principal = request_viewer(request).principal;
+	steer->wish.lane = request->argument;
+	return writer_commit(request, &steer->write, run_steering, go_on);
 }
 
 enum MHD_Result steer_run(struct request *request, const struct steering *steering)

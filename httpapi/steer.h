@@ -8,17 +8,27 @@
 #include "httpapi/request.h"
 #include "httpapi/writer.h"
 
-/* A member of the body. `read` puts it into the write, or complains. */
+/* What the asker wishes, as far as the members of the body say it. */
+struct steer_wish {
+	const char *principal; /* who asks */
+	const char *lane;      /* the queue that the path names, or NULL */
+	const char *reason;    /* words of a person, or NULL */
+	int64_t until;	       /* 0: no end */
+	int64_t max_running;   /* as queue_lane_limit takes it */
+};
+
+/* A member of the body. `read` puts it into the wish, or complains. */
 struct steer_member {
 	const char *name;
 	bool is_required;
 	bool takes_null; /* else null is the same as leaving it out */
 	void (*read)(struct problems *problems, const char *pointer, const cJSON *value,
-		     struct write *write);
+		     struct steer_wish *wish);
 };
 
 struct steering {
-	enum write_kind kind;
+	/* Writes it (see struct write). */
+	int (*run)(struct queue *queue, const struct steer_wish *wish, struct err *err);
 	const struct steer_member *member;
 	size_t members;
 	/* Answers once it is committed. */
@@ -29,8 +39,8 @@ struct steering {
  * that the path names (if it names one), and answers. */
 enum MHD_Result steer_run(struct request *request, const struct steering *steering);
 
-/* Words of a person: a string of at most 1000 bytes, into write->text. */
+/* Words of a person: a string of at most 1000 bytes, into wish->reason. */
 void steer_reason(struct problems *problems, const char *pointer, const cJSON *value,
-		  struct write *write);
+		  struct steer_wish *wish);
 
 #endif

@@ -18,6 +18,9 @@ struct submitting {
 	struct wait wait; /* first: wait.c finds it as request->work */
 	struct intake intake;
 	struct write write;
+	struct viewer viewer;
+	struct submitted submitted;
+	struct dependency_list depends; /* of what was stored */
 	bool is_dry_run;
 	char key[KEY_BYTES_MAX + 1];
 };
@@ -26,7 +29,7 @@ static void submitting_free(void *work)
 {
 	struct submitting *submitting = work;
 	intake_release(&submitting->intake);
-	write_release(&submitting->write);
+	dependency_list_release(&submitting->depends);
 	free(submitting);
 }
 
@@ -47,12 +50,11 @@ static void put_answer(struct buf *body, const struct job_face *face, bool is_dr
 static enum MHD_Result answer_submission(struct request *request)
 {
 	const struct submitting *submitting = request->work;
-	const struct write *write = &submitting->write;
 	const bool is_dry_run = submitting->is_dry_run;
 	struct buf body = BUF_INIT(ANSWER_BYTES_MAX);
 	struct job_face face;
-	job_face_of_submission(&face, &submitting->intake.submission, &write->submitted,
-			       !is_dry_run, &write->depends);
+	job_face_of_submission(&face, &submitting->intake.submission,
+			       &submitting->submitted, !is_dry_run, &submitting->depends);
 	put_answer(&body, &face, is_dry_run);
 	if (is_dry_run)
 		return answer_send(request, MHD_HTTP_OK, answer_json(&body));
@@ -66,8 +68,7 @@ static enum MHD_Result answer_submission(struct request *request)
 static int find_stored(struct request *request, struct queue *queue, struct job *ret,
 		       struct err *err)
 {
-	const struct submitted *made =
-		&((struct submitting *)request->work)->write.submitted;
+	const struct submitted *made = &((struct submitting *)request->work)->submitted;
 	struct viewer viewer = request_viewer(request);
 	int found = made->is_replay ? queue_job_as_submitted(queue, made->id, ret, err)
 				    : queue_job_get(queue, &viewer, made->id, ret, err);
@@ -117,7 +118,7 @@ static enum MHD_Result go_on(struct request *request)
 {
 	struct submitting *submitting = request->work;
 	const struct write *write = &submitting->write;
-	const struct submitted *made = &write->submitted;
+	const struct submitted *made = &submitting->submitted;
 	struct wait *wait = &submitting->wait;
 	if (write->result < 0)
 		return answer_error_about(request, &write->err,
@@ -135,6 +136,25 @@ static enum MHD_Result go_on(struct request *request)
 	return answer_submission(request);
 }
 
+/* What was stored of its dependencies is read in the same transaction, so that the answer
+ * says one moment; a submission without any pays nothing for it. */
+static int run_submit(struct queue *queue, struct write *write)
+{
+	struct submitting *submitting = WRITE_WORK(struct submitting, write);
+	const struct submission *submission = &submitting->intake.submission;
+	const struct submitted *made = &submitting->submitted;
+	if (queue_submit(queue, submission, &submitting->submitted, &write->err) < 0)
+		return -1;
+	write->is_changed = !made->is_replay;
+	/* Nobody waits for what is new; but it may have replaced another job. */
+	write->is_watched = submission->unique_key != NULL;
+	if (submission->depends_count == 0 || made->is_existing || made->is_replay)
+		return 0;
+	dependency_list_release(&submitting->depends);
+	return queue_dependencies(queue, &submitting->viewer, made->row,
+				  &submitting->depends, &write->err);
+}
+
 static enum MHD_Result commit(struct request *request)
 {
 	struct submitting *submitting = request->work;
@@ -144,16 +164,9 @@ static enum MHD_Result commit(struct request *request)
 		submission->idempotency_key = NULL;
 	if (submission->idempotency_key)
 		carried_hash(request, submission->body_hash);
-	submitting->write = (struct write){.kind = WRITE_SUBMIT,
-					   .connection = request->connection,
-					   .is_dry_run = submitting->is_dry_run,
-					   .viewer = request_viewer(request),
-					   .submission = submission};
-	request->resume = go_on;
-	/* Suspended first: the writer may be done before we are back. */
-	MHD_suspend_connection(request->connection);
-	writer_put(request->server->writer, &submitting->write);
-	return MHD_YES;
+	submitting->viewer = request_viewer(request);
+	submitting->write.is_dry_run = submitting->is_dry_run;
+	return writer_commit(request, &submitting->write, run_submit, go_on);
 }
 
 static int read_options(struct request *request, struct submitting *submitting,
@@ -208,7 +221,7 @@ static enum MHD_Result answer_imagined(struct request *request)
 	if (readers_take(readers, &queue, &err) < 0)
 		return answer_error(request, &err);
 	int result = queue_births(queue, &submitting->intake.submission, 1,
-				  &submitting->write.submitted, &err);
+				  &submitting->submitted, &err);
 	readers_give(readers, queue);
 	return result < 0 ? answer_error(request, &err) : answer_submission(request);
 }

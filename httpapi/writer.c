@@ -27,117 +27,14 @@ struct writer {
 	int64_t expired_us; /* CLOCK_BOOTTIME of the last expiry */
 };
 
-void write_release(struct write *write)
+static void run_one(struct writer *writer, struct write *write)
 {
-	dependency_list_release(&write->depends);
+	write->err = (struct err)ERR_INIT;
+	write->is_changed = true;
+	write->is_watched = true;
+	write->is_more = false;
+	write->result = write->run(writer->queue, write) < 0 ? -1 : 0;
 }
-
-/* What was stored of its dependencies is read in the same transaction, so that the answer
- * says one moment; a submission without any pays nothing for it. */
-static int run_submit(struct queue *queue, struct write *write)
-{
-	if (queue_submit(queue, write->submission, &write->submitted, &write->err) < 0)
-		return -1;
-	if (write->submission->depends_count == 0 || write->submitted.is_existing ||
-	    write->submitted.is_replay)
-		return 0;
-	dependency_list_release(&write->depends);
-	return queue_dependencies(queue, &write->viewer, write->submitted.row,
-				  &write->depends, &write->err);
-}
-
-static int run_submit_batch(struct queue *queue, struct write *write)
-{
-	return queue_submit_batch(queue, write->batch, &write->batch_submitted,
-				  &write->err);
-}
-
-static int run_rerun(struct queue *queue, struct write *write)
-{
-	return queue_rerun(queue, &write->viewer, write->job_id, write->is_cascade,
-			   write->rerun_max, &write->rerun, &write->err);
-}
-
-static int run_cancel(struct queue *queue, struct write *write)
-{
-	const struct cancel_wish wish = {.text = write->text,
-					 .is_forced = write->force,
-					 .is_cascade = write->is_cascade};
-	return queue_cancel(queue, &write->viewer, write->job_id, &wish,
-			    &write->cancelled, &write->err);
-}
-
-/* A batch that was spoilt is run again: each time from where it was. */
-static int run_cancel_many(struct queue *queue, struct write *write)
-{
-	write->after = write->before;
-	return queue_cancel_many(queue, &write->viewer, write->filter, write->text,
-				 write->force, &write->after, &write->err);
-}
-
-static int run_hold(struct queue *queue, struct write *write)
-{
-	return queue_hold(queue, &write->viewer, write->job_id, write->is_hold,
-			  &write->err);
-}
-
-static int run_change(struct queue *queue, struct write *write)
-{
-	return queue_job_change(queue, &write->viewer, write->job_id, write->change,
-				&write->version, &write->err);
-}
-
-static int run_signal(struct queue *queue, struct write *write)
-{
-	return queue_signal(queue, &write->viewer, write->job_id, write->signal,
-			    &write->err);
-}
-
-static int run_pause(struct queue *queue, struct write *write)
-{
-	return queue_lane_pause(queue, write->viewer.principal, write->lane, write->text,
-				write->until, &write->err);
-}
-
-static int run_resume(struct queue *queue, struct write *write)
-{
-	return queue_lane_resume(queue, write->viewer.principal, write->lane,
-				 &write->err);
-}
-
-static int run_limit(struct queue *queue, struct write *write)
-{
-	return queue_lane_limit(queue, write->viewer.principal, write->lane,
-				write->max_running, &write->err);
-}
-
-static int run_drain(struct queue *queue, struct write *write)
-{
-	return queue_drain(queue, write->viewer.principal, write->text, &write->err);
-}
-
-static int run_undrain(struct queue *queue, struct write *write)
-{
-	return queue_undrain(queue, write->viewer.principal, &write->err);
-}
-
-/* clang-format off */
-static int (*const RUN[])(struct queue *, struct write *) = {
-	[WRITE_SUBMIT] = run_submit,
-	[WRITE_BATCH] = run_submit_batch,
-	[WRITE_RERUN] = run_rerun,
-	[WRITE_CANCEL] = run_cancel,
-	[WRITE_CANCEL_MANY] = run_cancel_many,
-	[WRITE_HOLD] = run_hold,
-	[WRITE_CHANGE] = run_change,
-	[WRITE_SIGNAL] = run_signal,
-	[WRITE_PAUSE] = run_pause,
-	[WRITE_RESUME] = run_resume,
-	[WRITE_LIMIT] = run_limit,
-	[WRITE_DRAIN] = run_drain,
-	[WRITE_UNDRAIN] = run_undrain,
-};
-/* clang-format on */
 
 /* An error after which the transaction may go on: this write changed nothing. */
 static bool is_refusal(enum err_code code)
@@ -181,8 +78,7 @@ static int run_batch(struct writer *writer, struct write *const *batch, size_t c
 		return -1;
 	for (size_t i = 0; i < count; i++) {
 		struct write *write = batch[i];
-		write->err = (struct err)ERR_INIT;
-		write->result = RUN[write->kind](writer->queue, write) < 0 ? -1 : 0;
+		run_one(writer, write);
 		if (write->result < 0 && !is_refusal(write->err.code)) {
 			*err = write->err;
 			queue_rollback(writer->queue);
@@ -213,17 +109,20 @@ static void run_dry(struct writer *writer, struct write *write)
 	write->err = (struct err)ERR_INIT;
 	write->result = queue_begin(writer->queue, &write->err);
 	if (write->result == 0)
-		write->result = RUN[write->kind](writer->queue, write) < 0 ? -1 : 0;
+		run_one(writer, write);
 	queue_rollback(writer->queue);
 }
 
-static void run_probes(struct writer *writer, struct write *const *batch, size_t count)
+/* One probe of the disk answers all who ask at the same time. */
+static void run_apart(struct writer *writer, struct write *const *batch, size_t count)
 {
-	struct err err = ERR_INIT;
-	int result = count > 0 ? queue_probe_write(writer->queue, &err) : 0;
 	for (size_t i = 0; i < count; i++) {
-		batch[i]->result = result;
-		batch[i]->err = err;
+		if (i == 0 || batch[i]->run != batch[i - 1]->run) {
+			run_one(writer, batch[i]);
+		} else {
+			batch[i]->result = batch[i - 1]->result;
+			batch[i]->err = batch[i - 1]->err;
+		}
 	}
 }
 
@@ -249,8 +148,7 @@ static void expire_keys(struct writer *writer)
  * meanwhile; also while the writer is being ended, since it was taken. */
 static bool put_again(struct writer *writer, struct write *write)
 {
-	if (write->result < 0 || write->kind != WRITE_CANCEL ||
-	    write->cancelled != CANCEL_MORE)
+	if (write->result < 0 || !write->is_more)
 		return false;
 	write->next = NULL;
 	pthread_mutex_lock(&writer->lock);
@@ -268,11 +166,8 @@ static void tell_others(struct writer *writer, struct write *const *batch, size_
 	for (size_t i = 0; i < count; i++) {
 		if (batch[i]->result < 0)
 			continue;
-		const struct write *write = batch[i];
-		bool is_submit = write->kind == WRITE_SUBMIT;
-		is_changed |= !is_submit || !write->submitted.is_replay;
-		/* Nobody waits for what is new; but it may have replaced another job. */
-		is_watched |= !is_submit || write->submission->unique_key;
+		is_changed |= batch[i]->is_changed;
+		is_watched |= batch[i]->is_watched;
 	}
 	if (is_changed)
 		bell_ring(writer->ringer, WATCHER_BELL);
@@ -300,14 +195,14 @@ static size_t take(struct writer *writer, struct write **ret)
 static void *writer_main(void *cls)
 {
 	struct writer *writer = cls;
-	struct write *taken[WRITER_BATCH], *writes[WRITER_BATCH], *probes[WRITER_BATCH];
+	struct write *taken[WRITER_BATCH], *writes[WRITER_BATCH], *apart[WRITER_BATCH];
 	struct write *dry[WRITER_BATCH];
 	size_t count;
 	while ((count = take(writer, taken)) > 0) {
-		size_t write_count = 0, probe_count = 0, dry_count = 0;
+		size_t write_count = 0, apart_count = 0, dry_count = 0;
 		for (size_t i = 0; i < count; i++) {
-			if (taken[i]->kind == WRITE_PROBE)
-				probes[probe_count++] = taken[i];
+			if (taken[i]->is_apart)
+				apart[apart_count++] = taken[i];
 			else if (taken[i]->is_dry_run)
 				dry[dry_count++] = taken[i];
 			else
@@ -316,7 +211,7 @@ static void *writer_main(void *cls)
 		for (size_t i = 0; i < dry_count; i++)
 			run_dry(writer, dry[i]);
 		run_writes(writer, writes, write_count);
-		run_probes(writer, probes, probe_count);
+		run_apart(writer, apart, apart_count);
 		tell_others(writer, writes, write_count);
 		/* From its resumption on, a write may be freed at any moment. */
 		for (size_t i = 0; i < count; i++)
@@ -381,7 +276,8 @@ void writer_close(struct writer *writer)
 	free(writer);
 }
 
-void writer_put(struct writer *writer, struct write *write)
+/* Of a connection that is suspended already; it will be resumed. */
+static void put(struct writer *writer, struct write *write)
 {
 	write->next = NULL;
 	pthread_mutex_lock(&writer->lock);
@@ -396,4 +292,17 @@ void writer_put(struct writer *writer, struct write *write)
 		write->result = err_set(&write->err, ERR_UNAVAILABLE, "stopping");
 		MHD_resume_connection(write->connection);
 	}
+}
+
+enum MHD_Result writer_commit(struct request *request, struct write *write,
+			      int (*run)(struct queue *queue, struct write *write),
+			      enum MHD_Result (*go_on)(struct request *request))
+{
+	write->connection = request->connection;
+	write->run = run;
+	request->resume = go_on;
+	/* Suspended first: the writer may be done before we are back. */
+	MHD_suspend_connection(request->connection);
+	put(request->server->writer, write);
+	return MHD_YES;
 }

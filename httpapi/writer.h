@@ -7,81 +7,43 @@
 #ifndef REEVE_HTTPAPI_WRITER_H
 #define REEVE_HTTPAPI_WRITER_H
 
-#include "queue/queue.h"
+#include <stddef.h>
+
+#include "httpapi/request.h"
 
 #define WRITER_BATCH 256
 
-struct MHD_Connection;
-struct server;
 struct writer;
 
-enum write_kind {
-	WRITE_SUBMIT,
-	WRITE_BATCH,
-	WRITE_RERUN,
-	WRITE_CANCEL,
-	WRITE_CANCEL_MANY,
-	WRITE_HOLD,
-	WRITE_CHANGE,
-	WRITE_SIGNAL,
-	WRITE_PAUSE,
-	WRITE_RESUME,
-	WRITE_LIMIT,
-	WRITE_DRAIN,
-	WRITE_UNDRAIN,
-	WRITE_PROBE,
-};
-
-/* One write of one request; lives in the request's work until it is woken. */
+/* One write of one request. It is a member, named `write`, of the request's work, where
+ * `run` finds what is wished and leaves what came of it; the writer knows neither. All of
+ * it lives until the request is woken. */
 struct write {
 	struct write *next;
-	enum write_kind kind;
 	struct MHD_Connection *connection; /* suspended; resumed when the write is done */
-	/* WRITE_SUBMIT, WRITE_BATCH: alone in a transaction that is taken back */
-	bool is_dry_run;
-	/* WRITE_SUBMIT */
-	const struct submission *submission;
-	struct submitted submitted;
-	struct dependency_list depends; /* of what was stored; write_release */
-	/* WRITE_BATCH */
-	const struct batch *batch;
-	struct batch_submitted batch_submitted;
-	/* all but WRITE_BATCH */
-	struct viewer viewer;
-	/* of those about one job */
-	const char *job_id;
-	/* WRITE_RERUN */
-	size_t rerun_max;
-	struct rerun rerun;
-	/* WRITE_RERUN, WRITE_CANCEL: with all that depends on it */
-	bool is_cascade;
-	/* WRITE_HOLD */
-	bool is_hold; /* else release */
-	/* WRITE_SIGNAL */
-	int signal;
-	/* WRITE_CHANGE */
-	const struct job_change *change;
-	int64_t version; /* of the job, as it was before */
-	/* WRITE_PAUSE, WRITE_RESUME, WRITE_LIMIT: the queue */
-	const char *lane;
-	int64_t until;	     /* WRITE_PAUSE; 0: no end */
-	int64_t max_running; /* WRITE_LIMIT, as queue_lane_limit takes it */
-	/* WRITE_CANCEL, WRITE_CANCEL_MANY, WRITE_PAUSE, WRITE_DRAIN: the words of who
-	 * asks, or NULL */
-	const char *text;
-	/* WRITE_CANCEL */
-	bool force;
-	enum cancel_result cancelled;
-	/* WRITE_CANCEL_MANY: one slice; how far it was, and how far it came */
-	const struct job_filter *filter;
-	struct cancel_progress before, after;
+	/* Writes, within a transaction, or returns -1 with write->err. Runs in the
+	 * writer's thread; again when the transaction was rolled back for another's
+	 * fault, and each time it begins anew. */
+	int (*run)(struct queue *queue, struct write *write);
+	/* said beforehand: */
+	bool is_dry_run; /* alone in a transaction that is taken back */
+	bool is_apart; /* in a transaction that `run` makes, and nobody is told; once for
+			  those with the same `run` that are taken one after another */
+	/* What most writes mean is set before each run; `run` may set it otherwise: */
+	bool is_changed; /* true: the worker is to look */
+	bool is_watched; /* true: somebody may be waiting for it already */
+	bool is_more;	 /* false: this was all; else it is run again in the next turn */
 	/* how it ended: 0, or -1 with err; never 0 before the commit */
 	int result;
 	struct err err;
 };
 
-/* What a write that is over may hold. */
-void write_release(struct write *write);
+/* The request's work that a write is a member of. */
+#define WRITE_WORK(type, write_of) ((type *)write_work(write_of, offsetof(type, write)))
+static inline void *write_work(struct write *write, size_t offset)
+{
+	return (char *)write - offset;
+}
 
 /* Opens the database for writing, making it when there is none, and starts the thread. */
 int writer_open(struct writer **ret, struct server *server, struct err *err);
@@ -93,7 +55,10 @@ void writer_finish(struct writer *writer);
 /* Releases it, finished; nobody may put anything any more. */
 void writer_close(struct writer *writer);
 
-/* Hands over a write of a connection that is suspended already; it will be resumed. */
-void writer_put(struct writer *writer, struct write *write);
+/* Has `run` done for a request, which is suspended until that is committed or has failed;
+ * then `go_on` answers. For a handler to return. */
+enum MHD_Result writer_commit(struct request *request, struct write *write,
+			      int (*run)(struct queue *queue, struct write *write),
+			      enum MHD_Result (*go_on)(struct request *request));
 
 #endif
