@@ -1,5 +1,6 @@
 /* rerun.c - POST /v1/jobs/{id}/rerun: a new job like one that has ended. */
 #include "httpapi/answer.h"
+#include "httpapi/carried.h"
 #include "httpapi/handlers.h"
 #include "httpapi/lookup.h"
 #include "httpapi/wait.h"
@@ -10,8 +11,9 @@ struct rerunning {
 	struct write write;
 	struct viewer viewer;
 	char id[JOB_ID_BYTES]; /* of the old job */
-	bool is_cascade;
-	size_t max; /* jobs of a cascade */
+	struct rerun_wish wish;
+	char key[KEY_BYTES_MAX + 1];
+	uint8_t body_hash[DIGEST_BYTES];
 	struct rerun made;
 };
 
@@ -24,6 +26,7 @@ static enum MHD_Result go_on(struct request *request)
 		return answer_error(request, &write->err);
 	snprintf(rerunning->wait.job_id, sizeof(rerunning->wait.job_id), "%s",
 		 rerunning->made.id);
+	rerunning->wait.is_replay = rerunning->made.is_replay;
 	return wait_and_answer(request, &rerunning->wait);
 }
 
@@ -60,21 +63,29 @@ static int read_body(const struct request *request, bool *ret_cascade,
 static int run_rerun(struct queue *queue, struct write *write)
 {
 	struct rerunning *rerunning = WRITE_WORK(struct rerunning, write);
-	return queue_rerun(queue, &rerunning->viewer, rerunning->id,
-			   rerunning->is_cascade, rerunning->max, &rerunning->made,
-			   &write->err);
+	if (queue_rerun(queue, &rerunning->viewer, rerunning->id, &rerunning->wish,
+			&rerunning->made, &write->err) < 0)
+		return -1;
+	write->is_changed = !rerunning->made.is_replay;
+	return 0;
 }
 
 static enum MHD_Result commit(struct request *request)
 {
 	struct rerunning *rerunning = request->work;
 	struct err err = ERR_INIT;
-	if (lookup_job_id(request, rerunning->id, &err) < 0)
+	int keyed = carried_key(request, rerunning->key, &err);
+	if (keyed < 0 || lookup_job_id(request, rerunning->id, &err) < 0)
 		return answer_error(request, &err);
+	if (keyed > 0) {
+		carried_hash(request, rerunning->body_hash);
+		rerunning->wish.idempotency_key = rerunning->key;
+		rerunning->wish.body_hash = rerunning->body_hash;
+	}
 	rerunning->wait.status = MHD_HTTP_CREATED;
 	rerunning->wait.is_created = true;
 	rerunning->viewer = request_viewer(request);
-	rerunning->max = (size_t)request->settings->config.limits.batch_jobs;
+	rerunning->wish.max = (size_t)request->settings->config.limits.batch_jobs;
 	return writer_commit(request, &rerunning->write, run_rerun, go_on);
 }
 
@@ -85,7 +96,7 @@ enum MHD_Result handle_job_rerun(struct request *request)
 	struct problems problems;
 	request_keep(request, rerunning, free);
 	problems_init(&problems);
-	int result = read_body(request, &rerunning->is_cascade, &problems, &err);
+	int result = read_body(request, &rerunning->wish.is_cascade, &problems, &err);
 	enum MHD_Result answered;
 	if (result < 0)
 		answered = answer_error(request, &err);

@@ -59,9 +59,9 @@ static int replay_load(struct queue *queue, const struct batch *batch,
 	return 0;
 }
 
-static int key_keep(struct queue *queue, const struct batch *batch,
-		    const uint8_t uuid[DB_UUID_BYTES], const struct submitted *items,
-		    struct err *err)
+static int items_keep(struct queue *queue, const struct batch *batch,
+		      const uint8_t uuid[DB_UUID_BYTES], const struct submitted *items,
+		      struct err *err)
 {
 	if (batch->idempotency_key == NULL)
 		return 0;
@@ -71,14 +71,9 @@ static int key_keep(struct queue *queue, const struct batch *batch,
 				 as_int(items[i].row)),
 			   err) < 0)
 			return db_fail_late(err);
-	return db_run(queue, STATEMENT_IDEMPOTENCY_INSERT,
-		      BINDS(as_text(batch->owner), as_text(batch->idempotency_key),
-			    as_blob(batch->body_hash, DIGEST_BYTES),
-			    as_int(batch->count > 0 ? items[0].row : 0),
-			    as_int(clock_now_us()), as_blob(uuid, DB_UUID_BYTES)),
-		      err) < 0
-		       ? db_fail_late(err)
-		       : 0;
+	const struct request_key key = {batch->owner, batch->idempotency_key,
+					batch->body_hash};
+	return key_keep(queue, &key, batch->count > 0 ? items[0].row : 0, uuid, err);
 }
 
 /* Parents first, and those of the batch itself by their places. */
@@ -105,7 +100,7 @@ static int items_insert(struct queue *queue, const struct batch *batch,
 			return -1;
 	}
 	ret->failed_item = SIZE_MAX;
-	return key_keep(queue, batch, uuid, ret->item, err);
+	return items_keep(queue, batch, uuid, ret->item, err);
 }
 
 int queue_submit_batch(struct queue *queue, const struct batch *batch,

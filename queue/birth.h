@@ -65,4 +65,20 @@ int part_end(struct queue *queue, struct part *part, struct err *err);
 /* After a refusal: 0, or -1 when the whole transaction is to be rolled back. */
 int part_undo(struct queue *queue, struct part *part, struct err *err);
 
+/* --- idempotency keys (key.c) --- */
+
+struct request_key {
+	const char *principal, *text; /* text NULL: none */
+	const uint8_t *body_hash;
+};
+
+/* Whether this principal used the key before. 1 (then *ret is that job), 0, -1
+ * (ERR_INVALID: with another request). */
+int key_find(struct queue *queue, const struct request_key *key, struct submitted *ret,
+	     struct err *err);
+
+/* [write] The key made this job, or this batch whose first job it is. */
+int key_keep(struct queue *queue, const struct request_key *key, int64_t row,
+	     const uint8_t *batch, struct err *err);
+
 #endif

@@ -156,10 +156,17 @@ int queue_input_open(struct queue *queue, const char *state_dir, int64_t parent_
 
 /* --- again --- */
 
+struct rerun_wish {
+	bool is_cascade;
+	size_t max;		     /* jobs of a cascade */
+	const char *idempotency_key; /* NULL: none */
+	const uint8_t *body_hash;    /* of what goes with the key */
+};
 struct rerun {
 	char id[37];	/* of the new job */
 	char batch[37]; /* of all of them; "" without cascade */
 	int64_t jobs;	/* how many were made */
+	bool is_replay; /* an earlier request with this key made it; only `id` is known */
 };
 /* [write] A new job like an old one, owned by the viewer: same command, task definition,
  * parameters, environment, input, labels, limits, retries and priority; not its times,
@@ -168,8 +175,9 @@ struct rerun {
  * same dependencies: on the new one where the parent was made again, else on the old
  * one. Dependants that still live are made again too. ERR_NOT_FOUND; ERR_CONFLICT while
  * the job has not ended, and when one of them depends on a job that was pruned;
- * ERR_TOO_LARGE above `max` jobs, with nothing written. */
+ * ERR_TOO_LARGE above `max` jobs, with nothing written; ERR_INVALID when the key was used
+ * for another request. */
 int queue_rerun(struct queue *queue, const struct viewer *viewer, const char *id,
-		bool is_cascade, size_t max, struct rerun *ret, struct err *err);
+		const struct rerun_wish *wish, struct rerun *ret, struct err *err);
 
 #endif

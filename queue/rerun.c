@@ -191,6 +191,7 @@ static int rows_copy(const struct again *again, const struct job *old,
 		    0 ||
 	    birth_dependencies(queue, wishes, NULL, birth, *ret_row, err) != 0)
 		return -1;
+	tally_submitted(queue, old->queue, birth->now);
 	return birth_event(queue, birth, *ret_row, again->viewer->principal, 0, old->id,
 			   err);
 }
@@ -261,22 +262,36 @@ static int ended_find(struct queue *queue, const struct viewer *viewer, const ch
 }
 
 int queue_rerun(struct queue *queue, const struct viewer *viewer, const char *id,
-		bool is_cascade, size_t max, struct rerun *ret, struct err *err)
+		const struct rerun_wish *wish, struct rerun *ret, struct err *err)
 {
-	struct again again = {.queue = queue, .viewer = viewer, .is_cascade = is_cascade};
+	const struct request_key key = {viewer->principal, wish->idempotency_key,
+					wish->body_hash};
+	struct again again = {
+		.queue = queue, .viewer = viewer, .is_cascade = wish->is_cascade};
+	struct submitted before;
 	int64_t row;
 	*ret = (struct rerun){.jobs = 0};
-	if (db_expect_writing(queue, err) != 0 ||
-	    ended_find(queue, viewer, id, &row, err) != 0)
+	if (db_expect_writing(queue, err) != 0)
+		return -1;
+	const int found = key_find(queue, &key, &before, err);
+	if (found == 1) {
+		ret->is_replay = true;
+		memcpy(ret->id, before.id, sizeof ret->id);
+	}
+	if (found != 0)
+		return found < 0 ? -1 : 0;
+	if (ended_find(queue, viewer, id, &row, err) != 0)
 		return -1;
 	id_make(queue, again.batch);
-	int result = gather(&again, row, max, err);
+	int result = gather(&again, row, wish->max, err);
 	if (result == 0)
 		result = sort(&again, err);
 	if (result == 0)
 		result = make_all(&again, ret, err);
+	if (result == 0)
+		result = key_keep(queue, &key, again.made[0], NULL, err);
 	ret->jobs = (int64_t)again.count;
-	if (is_cascade)
+	if (wish->is_cascade)
 		id_format(again.batch, ret->batch);
 	again_release(&again);
 	return result;

@@ -4,37 +4,6 @@
  * JSON read. The rest is written only when the request has it. */
 #include "queue/birth.h"
 
-/* Whether this owner used the key before. 1 (then *ret is that job), 0, -1. */
-static int replay_find(struct queue *queue, const struct submission *submission,
-		       struct submitted *ret, struct err *err)
-{
-	sqlite3_stmt *stmt;
-	if (db_start(queue, STATEMENT_IDEMPOTENCY_GET,
-		     BINDS(as_text(submission->owner),
-			   as_text(submission->idempotency_key)),
-		     &stmt, err) != 0)
-		return -1;
-	int found = db_step(queue, stmt, err);
-	if (found == 1) {
-		const void *hash = sqlite3_column_blob(stmt, 0);
-		const int bytes = sqlite3_column_bytes(stmt, 0);
-		if (hash == NULL || bytes != DIGEST_BYTES ||
-		    memcmp(hash, submission->body_hash, DIGEST_BYTES) != 0) {
-			found = err_set(err, ERR_INVALID,
-					"this Idempotency-Key was used before with "
-					"another request");
-		} else {
-			*ret = (struct submitted){.row = sqlite3_column_int64(stmt, 2),
-						  .submitted_at =
-							  sqlite3_column_int64(stmt, 3),
-						  .is_replay = true};
-			column_id(stmt, 1, ret->id);
-		}
-	}
-	db_end(stmt);
-	return found;
-}
-
 static int job_insert(struct queue *queue, const struct submission *s,
 		      const struct submitted *siblings, const struct birth *birth,
 		      struct err *err)
@@ -171,20 +140,6 @@ static int submit_in_part(struct queue *queue, const struct submission *submissi
 	return -1;
 }
 
-static int key_keep(struct queue *queue, const struct submission *s,
-		    const struct submitted *submitted, struct err *err)
-{
-	if (s->idempotency_key == NULL)
-		return 0;
-	return db_run(queue, STATEMENT_IDEMPOTENCY_INSERT,
-		      BINDS(as_text(s->owner), as_text(s->idempotency_key),
-			    as_blob(s->body_hash, DIGEST_BYTES), as_int(submitted->row),
-			    as_int(clock_now_us()), as_null()),
-		      err) < 0
-		       ? db_fail_late(err)
-		       : 0;
-}
-
 int queue_submit(struct queue *queue, const struct submission *submission,
 		 struct submitted *ret, struct err *err)
 {
@@ -192,20 +147,13 @@ int queue_submit(struct queue *queue, const struct submission *submission,
 				 submission->unique_conflict == UNIQUE_REPLACE;
 	if (db_expect_writing(queue, err) != 0)
 		return -1;
-	if (submission->idempotency_key != NULL) {
-		const int found = replay_find(queue, submission, ret, err);
-		if (found != 0)
-			return found < 0 ? -1 : 0;
-	}
+	const struct request_key key = {submission->owner, submission->idempotency_key,
+					submission->body_hash};
+	const int found = key_find(queue, &key, ret, err);
+	if (found != 0)
+		return found < 0 ? -1 : 0;
 	if ((may_replace ? submit_in_part(queue, submission, ret, err)
 			 : submit_one(queue, submission, NULL, NULL, ret, err)) != 0)
 		return -1;
-	return key_keep(queue, submission, ret, err);
-}
-
-int queue_idempotency_expire(struct queue *queue, int64_t keep_us, int limit,
-			     struct err *err)
-{
-	return db_run(queue, STATEMENT_IDEMPOTENCY_EXPIRE,
-		      BINDS(as_int(clock_now_us() - keep_us), as_int(limit)), err);
+	return key_keep(queue, &key, ret->row, NULL, err);
 }

@@ -336,6 +336,22 @@ def test_what_has_not_ended_is_not_run_again(server):  # noqa: F811
     assert pointers(rerun(server, job, all=True)) == {"#/all"}
 
 
+def test_a_rerun_that_is_asked_for_again_is_made_once(reeve):
+    reeve.start()
+    old, key = reeve.run("true"), {"Idempotency-Key": "again"}
+    path = f"/v1/jobs/{old['id']}/rerun"
+    first = reeve.request("POST", path, {}, headers=key)
+    second = reeve.request("POST", path, {}, headers=key)
+    assert (first.status, second.status) == (201, 201)
+    assert second.json()["id"] == first.json()["id"] != old["id"]
+    assert (first.headers["Idempotency-Replayed"], second.headers["Idempotency-Replayed"]) == (None, "true")
+    assert reeve.request("POST", path, {"cascade": True}, headers=key).status == 422
+    assert reeve.request("POST", "/v1/jobs", {"command": "true"}, headers=key).status == 422
+    assert reeve.sql("SELECT count(*) FROM jobs") == [(2,)]
+    reeve.wait(first.json())
+    assert reeve.request("GET", "/v1/stats").json()["last"]["minute"]["submitted"] == 2
+
+
 def test_a_rerun_with_all_that_depends_on_it(reeve):
     """a -> b -> d, a -> c -> d, and d -> x of another parent: all of them again, in order."""
     reeve.start()

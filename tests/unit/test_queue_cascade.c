@@ -152,8 +152,10 @@ static int rerun(struct fixture *f, const char *id, bool is_cascade, size_t max,
 		 struct rerun *ret)
 {
 	assert_done(queue_begin(f->queue, &f->err), &f->err);
-	const int result =
-		queue_rerun(f->queue, &OWNER, id, is_cascade, max, ret, &f->err);
+	const int result = queue_rerun(
+		f->queue, &OWNER, id,
+		&(const struct rerun_wish){.is_cascade = is_cascade, .max = max}, ret,
+		&f->err);
 	struct err err = ERR_INIT;
 	assert_done(queue_commit(f->queue, &err), &err);
 	return result;
@@ -320,7 +322,10 @@ static void test_a_cascade_has_a_limit_and_leaves_nothing(void **state)
 	const int64_t before = fixture_number(f->dir, "SELECT count(*) FROM jobs");
 	assert_done(queue_begin(f->queue, &f->err), &f->err);
 	assert_int_equal(
-		queue_rerun(f->queue, &OWNER, p.top.id, true, 3, &again, &f->err), -1);
+		queue_rerun(f->queue, &OWNER, p.top.id,
+			    &(const struct rerun_wish){.is_cascade = true, .max = 3},
+			    &again, &f->err),
+		-1);
 	assert_int_equal(f->err.code, ERR_TOO_LARGE);
 	queue_rollback(f->queue);
 	assert_int_equal(fixture_number(f->dir, "SELECT count(*) FROM jobs"), before);

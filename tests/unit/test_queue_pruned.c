@@ -94,8 +94,8 @@ static void test_nothing_new_can_depend_on_it(void **state)
 	assert_int_equal(queue_submit(f->queue, &submission, &job, &f->err), -1);
 	assert_int_equal(f->err.code, ERR_INVALID);
 	/* alone the child needs nothing of it */
-	assert_done(queue_rerun(f->queue, &FIXTURE_ADMIN, r.child.id, false, 1, &again,
-				&f->err),
+	assert_done(queue_rerun(f->queue, &FIXTURE_ADMIN, r.child.id,
+				&(const struct rerun_wish){.max = 1}, &again, &f->err),
 		    &f->err);
 	assert_done(queue_commit(f->queue, &f->err), &f->err);
 }
@@ -121,7 +121,9 @@ static void test_a_cascade_that_needs_it_is_refused(void **state)
 	prune(f, &gone);
 	assert_done(queue_begin(f->queue, &f->err), &f->err);
 	assert_int_equal(
-		queue_rerun(f->queue, &FIXTURE_ADMIN, top.id, true, 10, &again, &f->err),
+		queue_rerun(f->queue, &FIXTURE_ADMIN, top.id,
+			    &(const struct rerun_wish){.is_cascade = true, .max = 10},
+			    &again, &f->err),
 		-1);
 	assert_int_equal(f->err.code, ERR_CONFLICT);
 	assert_non_null(strstr(f->err.text, low.id));
