@@ -106,6 +106,21 @@ static int pick(struct queue *queue, const struct timing *timing, int64_t until,
 	return more < 0 ? -1 : n;
 }
 
+/* The end of one may have ended another that was picked with it: a dependant that had the
+ * same time, for instance. */
+static int act_on(struct queue *queue, const struct timing *timing, const int64_t *rows,
+		  int count, struct err *err)
+{
+	for (int i = 0; i < count; i++) {
+		int64_t is_alive;
+		const int found = db_ask(queue, STATEMENT_DUE_STILL,
+					 BINDS(as_int(rows[i])), &is_alive, err);
+		if (found < 0 || (found == 1 && timing->act(queue, rows[i], err) != 0))
+			return -1;
+	}
+	return 0;
+}
+
 int queue_due(struct queue *queue, struct err *err)
 {
 	int64_t rows[QUEUE_DUE_MAX], at;
@@ -118,11 +133,8 @@ int queue_due(struct queue *queue, struct err *err)
 	for (size_t i = 0; i < ARRAY_SIZE(TIMINGS) && moved < QUEUE_DUE_MAX; i++) {
 		const int count = pick(queue, &TIMINGS[i], now, QUEUE_DUE_MAX - moved,
 				       rows, &at, err);
-		if (count < 0)
+		if (count < 0 || act_on(queue, &TIMINGS[i], rows, count, err) != 0)
 			return db_fail_late(err);
-		for (int n = 0; n < count; n++)
-			if (TIMINGS[i].act(queue, rows[n], err) != 0)
-				return db_fail_late(err);
 		moved += count;
 	}
 	return moved;

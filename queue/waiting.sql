@@ -24,6 +24,10 @@ SELECT id, deadline_at
  ORDER BY deadline_at
  LIMIT ?2
 
+-- Has one that was picked not ended meanwhile?
+-- name: due_still
+SELECT 1 FROM jobs WHERE id = ?1 AND finished_at IS NULL
+
 -- name: job_queue
 UPDATE jobs SET state = 'queued', reason = NULL, queued_at = ?2, version = version + 1 WHERE id = ?1
 

@@ -290,6 +290,22 @@ def test_a_paused_queue_accepts_and_starts_nothing(reeve):
     assert service_events(reeve) == ["queue_paused", "queue_resumed"]
 
 
+@pytest.mark.parametrize("kind", ["expires_at", "deadline_s"])
+def test_a_chain_that_is_over_in_a_paused_queue_ends_whole(reeve, kind):
+    """The first one's end skips the others, which are over at the same moment."""
+    reeve.start(queues=QUEUES)
+    change(reeve, "/v1/queues/thumbs/pause")
+    given = {"expires_at": soon(1)} if kind == "expires_at" else {"deadline_s": 1}
+    answer = reeve.request("POST", "/v1/batches", {"jobs": [
+        {"ref": f"r{i}", "command": "true", "queue": "thumbs", **given,
+         **({"depends_on": [{"job": f"@r{i - 1}"}]} if i else {})} for i in range(3)]})
+    assert answer.status == 201, answer
+    ends = [reeve.wait(job) for job in answer.json()["jobs"]]
+    assert [(end["state"], end["reason"]) for end in ends] == [
+        ("failed", "expired"), ("skipped", "dependency"), ("skipped", "dependency")]
+    assert reeve.run("true")["state"] == "succeeded"
+
+
 def test_a_pause_of_one_is_seen_by_another(reeve):
     reeve.start(queues=QUEUES)
     change(reeve, "/v1/queues/thumbs/pause", {"reason": "moving the archive", "until": FAR})

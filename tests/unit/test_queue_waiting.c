@@ -448,6 +448,51 @@ static void test_due_goes_in_slices_the_earliest_first(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, wall_setup, wall_teardown)
 
+/* Each depends on the one before it, all have one time in which they are over, and that
+ * has come: the first one's end skips the second, which was picked with it. */
+static void check_chain(struct fixture *f, int64_t expires_at, int64_t deadline_us,
+			enum dependency_condition condition, const char *expected)
+{
+	struct submitted job[3];
+	char found[FIXTURE_TEXT_BYTES];
+	wall_set(WALL_START_US);
+	for (size_t i = 0; i < ARRAY_SIZE(job); i++) {
+		struct submission submission = fixture_submission();
+		const struct dependency_wish wish = {
+			.parent_row = i > 0 ? job[i - 1].row : 0,
+			.condition = condition,
+		};
+		submission.expires_at = expires_at;
+		submission.deadline_us = deadline_us;
+		submission.depends_on = &wish;
+		submission.depends_count = i > 0;
+		submit(f, &submission, &job[i]);
+	}
+	wall_set(EXPIRES_AT);
+	while (due(f) > 0)
+		;
+	assert_int_equal(
+		fixture_sql(f->dir,
+			    "SELECT group_concat(state || ' ' || reason, '|')"
+			    " FROM (SELECT * FROM jobs ORDER BY id DESC LIMIT 3)",
+			    found),
+		0);
+	assert_string_equal(found, expected);
+}
+
+static void test_what_is_over_together_with_its_dependants(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const skipped =
+		"skipped dependency|skipped dependency|failed expired";
+	static const char *const expired = "failed expired|failed expired|failed expired";
+	check_chain(f, EXPIRES_AT, 0, DEPENDS_SUCCESS, skipped);
+	check_chain(f, 0, HOUR, DEPENDS_SUCCESS, skipped);
+	check_chain(f, EXPIRES_AT, 10 * HOUR, DEPENDS_SUCCESS, skipped);
+	check_chain(f, EXPIRES_AT, 0, DEPENDS_FAILURE, expired);
+	check_chain(f, 0, HOUR, DEPENDS_ANY, expired);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -458,6 +503,7 @@ int main(void)
 		TEST(test_a_clock_that_jumps_starts_nothing_early_or_twice),
 		TEST(test_the_next_time_is_the_earliest_of_all_kinds),
 		TEST(test_what_is_due_and_over_is_over),
+		TEST(test_what_is_over_together_with_its_dependants),
 		TEST(test_due_goes_in_slices_the_earliest_first),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
