@@ -1,7 +1,7 @@
 /* change.c - see change.h. */
 #include "queue/change.h"
 
-#include "queue/db.h"
+#include "queue/settle.h"
 
 /* The job as it stands, or as it is to be. */
 struct standing {
@@ -127,6 +127,25 @@ static struct standing standing_after(const struct standing *now,
 	return next;
 }
 
+/* Its time has come, but it may have been given dependencies while it waited for that.
+ * What can never start is left to queue_due, which skips it. */
+static int settle_dependencies(struct queue *queue, int64_t row,
+			       const struct standing *now, struct standing *next,
+			       struct err *err)
+{
+	enum outlook outlook;
+	if (now->state != JOB_WAITING || next->state != JOB_QUEUED)
+		return 0;
+	if (job_outlook(queue, row, &outlook, err) != 0)
+		return -1;
+	if (outlook == OUTLOOK_GO)
+		return 0;
+	next->state = JOB_WAITING;
+	next->reason = outlook == OUTLOOK_WAIT ? "dependency" : now->reason;
+	next->queued_at = now->queued_at;
+	return 0;
+}
+
 /* --- what was changed, for its event --- */
 
 static void put_labels(struct json_writer *json, const char *key, const char *labels)
@@ -167,7 +186,7 @@ static void put_changes(const struct standing *now, const struct standing *next,
 	if (now->is_kept != next->is_kept)
 		PUT_CHANGE(&json, "keep", put_bool, now->is_kept, next->is_kept);
 	const bool is_any = out->length > empty;
-	if (next->state == JOB_WAITING && now->state != JOB_WAITING)
+	if (next->state == JOB_WAITING && !text_equal(next->reason, now->reason))
 		json_put_text(&json, "reason", next->reason);
 	json_close(&json, '}');
 	if (!is_any)
@@ -234,11 +253,13 @@ static int write_change(struct queue *queue, int64_t row, const char *principal,
 			const struct standing *now, const struct job_change *change,
 			struct err *err)
 {
-	const struct standing next = standing_after(now, change, clock_now_us());
+	struct standing next = standing_after(now, change, clock_now_us());
 	const char *name = change->has_name ? change->name : now->name;
 	const char *labels = change->has_labels ? change->labels : now->labels;
 	const bool is_early = now->state == JOB_WAITING || now->state == JOB_QUEUED;
 	AUTO_BUF struct buf data = BUF_INIT(16 << 20);
+	if (settle_dependencies(queue, row, now, &next, err) != 0)
+		return -1;
 	put_changes(now, &next, name, labels, &data);
 	if (data.is_full)
 		return err_set(err, ERR_TOO_LARGE, "the change is too long");

@@ -47,6 +47,7 @@ enum scene {
 	RETRY,
 	RETRY_QUEUED,
 	HELD_RETRY,
+	GIVEN, /* a dependency, by hand, while it waited for its time */
 	RUNNING,
 	SUCCEEDED,
 	CANCELLED,
@@ -60,6 +61,7 @@ static const char *const SCENE_WORDS[SCENES] = {
 	[RETRY] = "retry",
 	[RETRY_QUEUED] = "retry queued",
 	[HELD_RETRY] = "held retry",
+	[GIVEN] = "given a dependency",
 	[RUNNING] = "running",
 	[SUCCEEDED] = "succeeded",
 	[CANCELLED] = "cancelled",
@@ -88,12 +90,26 @@ static void hold(struct fixture *f, const char *id)
 	assert_done(queue_commit(f->queue, &f->err), &f->err);
 }
 
+/* On one that is held, so that no claim meets it. */
+static void give_dependency(struct fixture *f, int64_t row)
+{
+	struct submission submission = fixture_submission();
+	struct submitted parent;
+	submission.is_held = true;
+	submit(f, &submission, &parent);
+	AUTO_FREE char *sql = mem_printf("INSERT INTO dependencies (job_id, parent_id)"
+					 " VALUES (%lld, %lld)",
+					 (long long)row, (long long)parent.row);
+	assert_int_equal(fixture_sql(f->dir, sql, NULL), 0);
+}
+
 static void make_scene(struct fixture *f, enum scene scene, struct submitted *ret)
 {
 	struct submission submission = fixture_submission();
 	struct claim_list list;
 	enum cancel_result result;
-	submission.run_at = scene == RUN_AT || scene == HELD_EARLY ? SOON : 0;
+	const bool is_early = scene == RUN_AT || scene == HELD_EARLY || scene == GIVEN;
+	submission.run_at = is_early ? SOON : 0;
 	submission.is_held = scene == HELD || scene == HELD_EARLY;
 	submission.max_attempts = 5;
 	submission.retry = "{\"delay_s\":60,\"jitter\":0}";
@@ -102,6 +118,8 @@ static void make_scene(struct fixture *f, enum scene scene, struct submitted *re
 		end_first(f, 1);
 	if (scene == HELD_RETRY)
 		hold(f, ret->id);
+	if (scene == GIVEN)
+		give_dependency(f, ret->row);
 	if (scene == RETRY_QUEUED) {
 		wall_go_on(60 * US_PER_S);
 		due(f);
@@ -127,13 +145,13 @@ struct time_row {
 static const struct time_row TIMES[] = {
 	{LATER, {[QUEUED] = "waiting run_at", [RUN_AT] = "waiting run_at", [HELD] = "waiting hold",
 		 [HELD_EARLY] = "waiting hold", [RETRY] = "waiting retry", [RETRY_QUEUED] = "waiting retry",
-		 [HELD_RETRY] = "waiting hold", [RUNNING] = "", [SUCCEEDED] = "", [CANCELLED] = ""}},
+		 [HELD_RETRY] = "waiting hold", [GIVEN] = "waiting run_at", [RUNNING] = "", [SUCCEEDED] = "", [CANCELLED] = ""}},
 	{0,     {[QUEUED] = "queued", [RUN_AT] = "queued", [HELD] = "waiting hold",
 		 [HELD_EARLY] = "waiting hold", [RETRY] = "queued", [RETRY_QUEUED] = "queued",
-		 [HELD_RETRY] = "waiting hold", [RUNNING] = "", [SUCCEEDED] = "", [CANCELLED] = ""}},
+		 [HELD_RETRY] = "waiting hold", [GIVEN] = "waiting dependency", [RUNNING] = "", [SUCCEEDED] = "", [CANCELLED] = ""}},
 	{1,     {[QUEUED] = "queued", [RUN_AT] = "queued", [HELD] = "waiting hold",
 		 [HELD_EARLY] = "waiting hold", [RETRY] = "queued", [RETRY_QUEUED] = "queued",
-		 [HELD_RETRY] = "waiting hold", [RUNNING] = "", [SUCCEEDED] = "", [CANCELLED] = ""}},
+		 [HELD_RETRY] = "waiting hold", [GIVEN] = "waiting dependency", [RUNNING] = "", [SUCCEEDED] = "", [CANCELLED] = ""}},
 };
 /* clang-format on */
 
@@ -249,7 +267,8 @@ static void test_keep_in_every_state(void **state)
 		fixture_assert_sql(
 			f->dir,
 			"SELECT group_concat(data, ' ') FROM events WHERE kind "
-			"= 'changed' AND job_id = (SELECT max(id) FROM jobs)",
+			"= 'changed' AND job_id = (SELECT max(job_id) FROM events WHERE "
+			"kind = 'changed')",
 			"{\"keep\":{\"old\":false,\"new\":true}} "
 			"{\"keep\":{\"old\":true,\"new\":false}}");
 		(void)fixture_cancel(f, "uid:1000", submitted.id, false, &result);
