@@ -159,12 +159,13 @@ SELECT a.ended_at IS NOT NULL, o.stored, o.path
   LEFT JOIN output o ON o.job_id = a.job_id AND o.attempt = a.number
  WHERE j.uuid = ?1
 
--- Outputs in files, from just above (?1, ?2) on; by output_files.
+-- Outputs in files, from just above (?1, ?2) on, but for those that retention is taking away: their
+-- file may be gone already. By output_files.
 -- name: sweep_files
 SELECT o.job_id, o.attempt, j.uuid, o.stdout_bytes + o.stderr_bytes
   FROM output o INDEXED BY output_files
   JOIN jobs j ON j.id = o.job_id
- WHERE o.stored = 'file' AND (o.job_id, o.attempt) > (?1, ?2)
+ WHERE o.stored = 'file' AND o.removed_at IS NULL AND (o.job_id, o.attempt) > (?1, ?2)
  ORDER BY o.job_id, o.attempt
  LIMIT ?3
 

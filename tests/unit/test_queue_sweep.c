@@ -254,6 +254,33 @@ static void test_a_missing_file_is_recorded(void **state)
 	assert_true(has(f, name));
 }
 
+/* As a crash leaves it between the removal of the file and the commit that says so. */
+static void test_a_file_that_retention_took_is_not_missing(void **state)
+{
+	struct fixture *f = *state;
+	struct submitted taken, there;
+	char path[256];
+	struct verify_result result;
+	old_job_make(f, &IN_FILE, &taken);
+	assert_int_equal(fixture_sql(f->dir, "UPDATE output SET removed_at = 1", NULL),
+			 0);
+	old_job_make(f, &IN_FILE, &there);
+	old_job_path(f, taken.id, "log", path);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(sweep(f, true).missing, 0);
+	assert_int_equal(sweep(f, false).missing, 0);
+	fixture_assert_sql(f->dir,
+			   "SELECT count(*) FROM events WHERE kind = 'output_missing'",
+			   "0");
+	fixture_assert_sql(f->dir, "SELECT count(*) FROM output WHERE stored = 'file'",
+			   "2");
+	old_job_path(f, there.id, "log", path);
+	assert_int_equal(unlink(path), 0);
+	make_old_file(f, UNKNOWN_DAY "keep", DAY_US);
+	assert_int_equal(sweep(f, false).missing, 1);
+	assert_int_equal(queue_verify(f->queue, f->dir, &result, &f->err), 0);
+}
+
 /* A disk that is not mounted is no reason to forget what lies on it. */
 static void test_an_empty_directory_marks_nothing(void **state)
 {
@@ -308,6 +335,7 @@ int main(void)
 		TEST(test_attempts_keep_what_is_theirs),
 		TEST(test_what_is_locked_stays),
 		TEST(test_a_missing_file_is_recorded),
+		TEST(test_a_file_that_retention_took_is_not_missing),
 		TEST(test_an_empty_directory_marks_nothing),
 		TEST(test_many_files),
 	};
