@@ -1,8 +1,16 @@
 -- stats.sql: counting what happens, and asking for the counts.
 
--- What a job that has just become final says of itself, by its primary key.
+-- What a job that has just become final says of itself, and when its last attempt ended: a job may
+-- end while it waits for another one. By the primary keys.
 -- name: tally_job
-SELECT queue, state, started_at, finished_at FROM jobs WHERE id = ?1
+SELECT j.queue, j.state, j.started_at, j.finished_at,
+       (SELECT a.ended_at
+          FROM attempts a
+         WHERE a.job_id = j.id AND a.outcome IS NOT 'revoked'
+         ORDER BY a.number DESC
+         LIMIT 1)
+  FROM jobs j
+ WHERE j.id = ?1
 
 -- What was counted when an attempt was claimed, by the primary keys.
 -- name: tally_claim

@@ -77,12 +77,13 @@ int tally_ended(struct queue *queue, int64_t job_row, struct err *err)
 	if (found == 1) {
 		const int64_t started_at = sqlite3_column_int64(stmt, 2);
 		const int64_t finished_at = sqlite3_column_int64(stmt, 3);
+		const int64_t ended_at = sqlite3_column_int64(stmt, 4);
 		struct tally_row *row =
 			row_of(&queue->tally, minute_of(finished_at),
 			       (const char *)sqlite3_column_text(stmt, 0));
 		row->ended[job_state_parse((const char *)sqlite3_column_text(stmt, 1))]++;
 		row->ran += started_at > 0;
-		row->run_us += span(started_at, finished_at);
+		row->run_us += span(started_at, ended_at > 0 ? ended_at : finished_at);
 	}
 	db_end(stmt);
 	return found < 0 ? -1 : 0;

@@ -181,6 +181,48 @@ static void test_a_retry_is_no_end_and_another_start(void **state)
 	assert_recount(f);
 }
 
+static int cancel_job(struct fixture *f, const char *id)
+{
+	enum cancel_result result;
+	return fixture_cancel(f, "uid:1000", id, false, &result);
+}
+
+/* It waits an hour for its next attempt, has run for three seconds, and ends. */
+static void test_the_wait_for_a_retry_is_no_run(void **state)
+{
+	struct fixture *f = *state;
+	struct stats stats;
+	for (int i = 0; i < 2; i++) {
+		const bool is_expiry = i == 1;
+		struct submission submission = fixture_submission();
+		struct submitted job;
+		struct claim_list list;
+		submission.max_attempts = 2;
+		submission.retry = "{\"delay_s\":3600,\"jitter\":0}";
+		submission.deadline_us = is_expiry ? 7200 * S : 0;
+		begin(f);
+		assert_done(queue_submit(f->queue, &submission, &job, &f->err), &f->err);
+		commit(f);
+		fixture_claim(f, &list);
+		end_by_exit(f, &list.item[0], 1);
+		claim_list_release(&list);
+		if (is_expiry)
+			fixture_assert_job(f, job.id, JOB_WAITING, "retry");
+		wall_go_on(50 * MINUTE);
+		if (!is_expiry)
+			assert_int_equal(cancel_job(f, job.id), 0);
+		wall_go_on(is_expiry ? 100 * MINUTE : 0);
+		begin(f);
+		assert_int_equal(queue_due(f->queue, &f->err), is_expiry);
+		commit(f);
+		get(f, &stats);
+		assert_int_equal(stats.all.flow[SPAN_DAY].ran, i + 1);
+		assert_int_equal(stats.all.flow[SPAN_DAY].run_us, (i + 1) * 3 * S);
+		stats_release(&stats);
+	}
+	assert_recount(f);
+}
+
 static void test_what_never_ran_was_not_started(void **state)
 {
 	struct fixture *f = *state;
@@ -379,6 +421,7 @@ int main(void)
 		TEST(test_every_end_is_counted_once),
 		TEST(test_importing_twice_counts_once),
 		TEST(test_a_retry_is_no_end_and_another_start),
+		TEST(test_the_wait_for_a_retry_is_no_run),
 		TEST(test_what_never_ran_was_not_started),
 		TEST(test_a_rollback_counts_nothing),
 		TEST(test_a_refused_job_is_not_counted),
