@@ -303,7 +303,10 @@ WHEN NEW.state = 'pending'
  AND NOT EXISTS (SELECT 1
                    FROM jobs j
                   WHERE j.id = NEW.job_id
-                    AND ((j.state = 'waiting' AND j.attempt = 0)
+                    AND ((j.state = 'waiting'
+                          AND NOT EXISTS (SELECT 1
+                                            FROM attempts a
+                                           WHERE a.job_id = j.id AND a.outcome IS NOT 'revoked'))
                          OR ((j.state = 'skipped' OR j.depends_rule = 'any')
                              AND NOT EXISTS (SELECT 1 FROM events e WHERE e.job_id = j.id))))
 BEGIN

@@ -8,9 +8,9 @@ struct standing {
 	enum job_state state;
 	const char *reason;		   /* why it waits */
 	char *reason_text, *name, *labels; /* heap */
-	int priority, attempt;
+	int priority;
 	int64_t version, run_at, expires_at, queued_at; /* 0: none */
-	bool is_kept;
+	bool is_kept, has_run;
 };
 
 static int standing_load(struct queue *queue, int64_t row, struct standing *ret,
@@ -32,7 +32,7 @@ static int standing_load(struct queue *queue, int64_t row, struct standing *ret,
 			.labels = column_text(stmt, 5),
 			.run_at = sqlite3_column_int64(stmt, 6),
 			.expires_at = sqlite3_column_int64(stmt, 7),
-			.attempt = sqlite3_column_int(stmt, 8),
+			.has_run = sqlite3_column_int(stmt, 8) != 0,
 			.queued_at = sqlite3_column_int64(stmt, 9),
 			.is_kept = sqlite3_column_int(stmt, 10) != 0,
 		};
@@ -103,7 +103,7 @@ static void settle_time(struct standing *next, int64_t now)
 		return;
 	if (next->run_at > now) {
 		next->state = JOB_WAITING;
-		next->reason = next->attempt > 0 ? "retry" : "run_at";
+		next->reason = next->has_run ? "retry" : "run_at";
 	} else if (next->state == JOB_WAITING) {
 		next->state = JOB_QUEUED;
 		next->reason = NULL;

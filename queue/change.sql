@@ -2,7 +2,8 @@
 
 -- By the primary keys.
 -- name: job_change_state
-SELECT j.state, j.reason, j.version, j.name, j.priority, j.labels, j.run_at, j.expires_at, j.attempt,
+SELECT j.state, j.reason, j.version, j.name, j.priority, j.labels, j.run_at, j.expires_at,
+       j.attempt > 0 AND EXISTS (SELECT 1 FROM attempts a WHERE a.job_id = j.id AND a.outcome IS NOT 'revoked'),
        j.queued_at, EXISTS (SELECT 1 FROM kept_jobs k WHERE k.job_id = j.id)
   FROM jobs j
  WHERE j.id = ?1

@@ -44,7 +44,9 @@ UPDATE dependencies SET state = ?4 WHERE job_id = ?1 AND parent_id = ?2 AND cond
 
 -- Where a job stands one of whose dependencies was settled just now.
 -- name: dependant_standing
-SELECT state, reason, run_at, attempt, depends_rule,
+SELECT state, reason, run_at,
+       j.attempt > 0 AND EXISTS (SELECT 1 FROM attempts a WHERE a.job_id = j.id AND a.outcome IS NOT 'revoked'),
+       depends_rule,
        EXISTS (SELECT 1
                  FROM dependencies d INDEXED BY dependencies_pending
                 WHERE d.job_id = j.id AND d.state = 'pending')

@@ -67,13 +67,25 @@ static int look_dependencies(struct question *question, struct err *err)
 	return more;
 }
 
-static int look_run_at(struct question *question, struct err *err)
+/* A time ahead is one of a retry when the job has run before. */
+static int look_time(struct question *question, bool is_retry, struct err *err)
 {
 	const struct job *job = question->job;
-	(void)err;
-	if (job->state == JOB_WAITING && job->attempt == 0 && job->run_at > question->now)
-		add(question, HINDRANCE_RUN_AT)->until = job->run_at;
+	int64_t has_run = 0;
+	if (job->state != JOB_WAITING || job->run_at <= question->now)
+		return 0;
+	if (db_ask(question->queue, STATEMENT_EXPLAIN_HAS_RUN, BINDS(as_int(job->row)),
+		   &has_run, err) < 0)
+		return -1;
+	if ((has_run != 0) == is_retry)
+		add(question, is_retry ? HINDRANCE_RETRY : HINDRANCE_RUN_AT)->until =
+			job->run_at;
 	return 0;
+}
+
+static int look_run_at(struct question *question, struct err *err)
+{
+	return look_time(question, false, err);
 }
 
 static int look_hold(struct question *question, struct err *err)
@@ -96,11 +108,7 @@ static int look_hold(struct question *question, struct err *err)
 
 static int look_retry(struct question *question, struct err *err)
 {
-	const struct job *job = question->job;
-	(void)err;
-	if (job->state == JOB_WAITING && job->attempt > 0 && job->run_at > question->now)
-		add(question, HINDRANCE_RETRY)->until = job->run_at;
-	return 0;
+	return look_time(question, true, err);
 }
 
 /* --- what holds back any job --- */

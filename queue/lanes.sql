@@ -142,6 +142,10 @@ SELECT 1 FROM dependencies WHERE job_id = ?1 AND state = 'met' LIMIT 1
 -- name: explain_held
 SELECT principal, at FROM events WHERE job_id = ?1 AND kind = 'held' ORDER BY id DESC LIMIT 1
 
+-- Has it run: an attempt that was revoked never did. By the primary key.
+-- name: explain_has_run
+SELECT 1 FROM attempts WHERE job_id = ?1 AND outcome IS NOT 'revoked' LIMIT 1
+
 -- How many run at all, but no more than ?1 are counted.
 -- name: explain_running
 SELECT count(*) FROM (SELECT 1 FROM jobs INDEXED BY jobs_running WHERE state = 'running' LIMIT ?1)

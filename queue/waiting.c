@@ -167,7 +167,7 @@ struct hold_state {
 	enum job_state state;
 	bool is_held;
 	int64_t run_at; /* 0: none */
-	int attempt;
+	bool has_run;
 };
 
 static int hold_state_load(struct queue *queue, int64_t row, struct hold_state *ret,
@@ -184,7 +184,7 @@ static int hold_state_load(struct queue *queue, int64_t row, struct hold_state *
 			ret->state == JOB_WAITING &&
 			text_equal((const char *)sqlite3_column_text(stmt, 1), "hold");
 		ret->run_at = sqlite3_column_int64(stmt, 2);
-		ret->attempt = sqlite3_column_int(stmt, 3);
+		ret->has_run = sqlite3_column_int(stmt, 3) != 0;
 	}
 	db_end(stmt);
 	return found;
@@ -203,7 +203,7 @@ static int release(struct queue *queue, int64_t row, const struct hold_state *no
 		return wait_for(queue, row, "released", "dependency", principal, err);
 	if (now->run_at > clock_now_us())
 		return wait_for(queue, row, "released",
-				now->attempt > 0 ? "retry" : "run_at", principal, err);
+				now->has_run ? "retry" : "run_at", principal, err);
 	if (db_run(queue, STATEMENT_JOB_QUEUE, BINDS(as_int(row), as_int(clock_now_us())),
 		   err) < 0)
 		return -1;

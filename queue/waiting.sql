@@ -40,8 +40,12 @@ UPDATE jobs
 -- name: job_wait
 UPDATE jobs SET state = 'waiting', reason = ?2, version = version + 1 WHERE id = ?1
 
+-- Has it run: an attempt that was revoked never did.
 -- name: job_hold_state
-SELECT state, reason, run_at, attempt FROM jobs WHERE id = ?1
+SELECT j.state, j.reason, j.run_at,
+       j.attempt > 0 AND EXISTS (SELECT 1 FROM attempts a WHERE a.job_id = j.id AND a.outcome IS NOT 'revoked')
+  FROM jobs j
+ WHERE j.id = ?1
 
 -- Attempts that were revoked never ran, and so were not used up.
 -- name: retry_find

@@ -432,6 +432,53 @@ static void test_a_start_after_its_latest_start_is_refused(void **state)
 	assert_stands(f, submitted.id, "queued", "expiring");
 }
 
+static void release(struct fixture *f, const char *id)
+{
+	assert_done(queue_begin(f->queue, &f->err), &f->err);
+	assert_done(queue_hold(f->queue, &OWNER, id, false, &f->err), &f->err);
+	assert_done(queue_commit(f->queue, &f->err), &f->err);
+}
+
+/* Claimed ahead and given back: it never ran, so its time is no retry's, and it may be
+ * given a dependency, which is looked at like any. */
+static void test_a_revoked_attempt_is_no_run(void **state)
+{
+	struct fixture *f = *state;
+	struct submitted job;
+	struct claim_list list;
+	struct explanation explanation;
+	enum cancel_result result;
+	char parent[FIXTURE_TEXT_BYTES];
+	const struct submission submission = fixture_submission();
+	submit(f, &submission, &job);
+	fixture_claim(f, &list);
+	assert_done(queue_begin(f->queue, &f->err), &f->err);
+	assert_done(queue_attempt_revoke(f->queue, job.row, 1, &f->err), &f->err);
+	assert_done(queue_commit(f->queue, &f->err), &f->err);
+	claim_list_release(&list);
+	must_change(f, job.id,
+		    &(const struct job_change){.has_run_at = true, .run_at = LATER});
+	assert_stands(f, job.id, "waiting run_at", "changed");
+	assert_int_equal(queue_explain(f->queue, &OWNER, job.id, &explanation, &f->err),
+			 1);
+	assert_int_equal(explanation.item[0].kind, HINDRANCE_RUN_AT);
+	assert_int_not_equal(explanation.item[1].kind, HINDRANCE_RETRY);
+	explanation_release(&explanation);
+	hold(f, job.id);
+	release(f, job.id);
+	assert_stands(f, job.id, "waiting run_at", "released");
+	hold(f, job.id);
+	give_dependency(f, job.row);
+	release(f, job.id);
+	assert_stands(f, job.id, "waiting dependency", "released again");
+	assert_int_equal(
+		fixture_sql(f->dir, "SELECT id FROM v_jobs ORDER BY job_id DESC LIMIT 1",
+			    parent),
+		0);
+	assert_int_equal(fixture_cancel(f, "uid:1000", parent, false, &result), 0);
+	assert_stands(f, job.id, "skipped dependency", "its parent is cancelled");
+}
+
 static void test_to_others_it_is_not_there(void **state)
 {
 	struct fixture *f = *state;
@@ -463,6 +510,7 @@ int main(void)
 		TEST(test_nothing_new_is_no_change),
 		TEST(test_labels_are_found_by_the_new_ones_only),
 		TEST(test_a_start_after_its_latest_start_is_refused),
+		TEST(test_a_revoked_attempt_is_no_run),
 		TEST(test_to_others_it_is_not_there),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
