@@ -90,6 +90,11 @@ static inline struct bind as_text(const char *text)
 {
 	return (struct bind){.type = text != NULL ? BIND_TEXT : BIND_NULL, .data = text};
 }
+/* The owner whose jobs are seen; NULL for all. */
+static inline struct bind viewer_owner(const struct viewer *viewer)
+{
+	return as_text(viewer->sees_all ? NULL : viewer->principal);
+}
 static inline struct bind as_blob(const void *data, size_t bytes)
 {
 	return (struct bind){.type = data != NULL ? BIND_BLOB : BIND_NULL,

@@ -112,7 +112,8 @@ struct dependency {
 struct dependency_list {
 	struct dependency *item;
 	size_t count;
-	int64_t dependants; /* how many jobs wait (or waited) for this one */
+	int64_t dependants; /* how many jobs that the viewer may see wait (or waited)
+			     * for this one */
 };
 /* What a job waits for (ids of pruned parents too), and how many wait for it. */
 int queue_dependencies(struct queue *queue, const struct viewer *viewer, int64_t job_row,

@@ -140,8 +140,12 @@ SELECT d.parent_id, CASE WHEN ?2 IS NULL OR coalesce(j.owner, t.owner) = ?2
  WHERE d.job_id = ?1
  ORDER BY d.parent_id, d.condition
 
+-- How many jobs, of which each may wait for it in several ways. ?2 as above.
 -- name: dependants_count
-SELECT count(*) FROM dependencies WHERE parent_id = ?1
+SELECT count(DISTINCT d.job_id)
+  FROM dependencies d INDEXED BY dependencies_by_parent
+ CROSS JOIN jobs j ON j.id = d.job_id
+ WHERE d.parent_id = ?1 AND (?2 IS NULL OR j.owner = ?2)
 
 -- A job as a graph shows it, or what was left of it. ?2 as above.
 -- name: graph_job

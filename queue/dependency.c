@@ -63,13 +63,12 @@ static enum dependency_state state_parse(const char *word)
 int dependency_list_load(struct queue *queue, const struct viewer *viewer,
 			 int64_t job_row, struct dependency_list *list, struct err *err)
 {
-	const char *owner = viewer->sees_all ? NULL : viewer->principal;
 	sqlite3_stmt *stmt;
 	size_t capacity = 0;
 	int more;
 	list->count = 0;
 	if (db_start(queue, STATEMENT_DEPENDENCY_LIST,
-		     BINDS(as_int(job_row), as_text(owner)), &stmt, err) != 0)
+		     BINDS(as_int(job_row), viewer_owner(viewer)), &stmt, err) != 0)
 		return -1;
 	while ((more = db_step(queue, stmt, err)) == 1) {
 		if (list->count == capacity) {
@@ -99,7 +98,8 @@ int queue_dependencies(struct queue *queue, const struct viewer *viewer, int64_t
 		return -1;
 	int result = dependency_list_load(queue, viewer, job_row, &list, err);
 	if (result == 0 && db_ask(queue, STATEMENT_DEPENDANTS_COUNT,
-				  BINDS(as_int(job_row)), &list.dependants, err) < 0)
+				  BINDS(as_int(job_row), viewer_owner(viewer)),
+				  &list.dependants, err) < 0)
 		result = -1;
 	snapshot_leave(queue, is_own);
 	if (result != 0)

@@ -52,10 +52,9 @@ static int look_dependencies(struct question *question, struct err *err)
 		return -1;
 	if (is_met)
 		return 0;
-	const char *owner =
-		question->viewer->sees_all ? NULL : question->viewer->principal;
 	if (db_start(queue, STATEMENT_EXPLAIN_DEPENDENCIES,
-		     BINDS(as_int(job->row), as_text(owner)), &stmt, err) != 0)
+		     BINDS(as_int(job->row), viewer_owner(question->viewer)), &stmt,
+		     err) != 0)
 		return -1;
 	while ((more = db_step(queue, stmt, err)) == 1) {
 		struct hindrance *item = add(question, HINDRANCE_DEPENDENCY);

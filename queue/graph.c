@@ -54,12 +54,11 @@ static struct graph_edge *edge_add(struct walk *walk)
 /* Adds the job unless it was met before, cannot be seen, or does not fit any more. */
 static int meet(struct walk *walk, int64_t row, struct err *err)
 {
-	const char *owner = walk->viewer->sees_all ? NULL : walk->viewer->principal;
 	sqlite3_stmt *stmt;
 	size_t index;
 	if (rowmap_get(&walk->met, row, &index))
 		return 0;
-	if (db_start(walk->queue, STATEMENT_GRAPH_JOB, BINDS(as_int(row), as_text(owner)),
+	if (db_start(walk->queue, STATEMENT_GRAPH_JOB, BINDS(as_int(row), viewer_owner(walk->viewer)),
 		     &stmt, err) != 0)
 		return -1;
 	const int found = db_step(walk->queue, stmt, err);

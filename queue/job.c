@@ -75,12 +75,6 @@ int job_load(struct queue *queue, int64_t row, struct job *ret, struct err *err)
 	return found;
 }
 
-/* The owner whose jobs are seen; NULL for all. */
-static struct bind owner_of(const struct viewer *viewer)
-{
-	return as_text(viewer->sees_all ? NULL : viewer->principal);
-}
-
 static int prefix_find(struct queue *queue, const struct viewer *viewer,
 		       const uint8_t low[DB_UUID_BYTES],
 		       const uint8_t high[DB_UUID_BYTES], int64_t *ret_row,
@@ -91,7 +85,7 @@ static int prefix_find(struct queue *queue, const struct viewer *viewer,
 	int seen = 0, matches = 0, more;
 	if (db_start(queue, STATEMENT_JOB_FIND_RANGE,
 		     BINDS(as_blob(low, DB_UUID_BYTES), as_blob(high, DB_UUID_BYTES),
-			   owner_of(viewer), as_int(PREFIX_LOOK_MAX)),
+			   viewer_owner(viewer), as_int(PREFIX_LOOK_MAX)),
 		     &stmt, err) != 0)
 		return -1;
 	while (matches < 2 && (more = db_step(queue, stmt, err)) == 1) {
@@ -121,7 +115,7 @@ int job_find(struct queue *queue, const struct viewer *viewer, const char *id,
 	if (memcmp(low, high, sizeof low) != 0)
 		return prefix_find(queue, viewer, low, high, ret_row, err);
 	return db_ask(queue, STATEMENT_JOB_FIND,
-		      BINDS(as_blob(low, sizeof low), owner_of(viewer)), ret_row, err);
+		      BINDS(as_blob(low, sizeof low), viewer_owner(viewer)), ret_row, err);
 }
 
 int queue_job_get(struct queue *queue, const struct viewer *viewer, const char *id,

@@ -37,11 +37,6 @@ static void old_put(struct again *again, int64_t row)
 	again->old[again->count++] = row;
 }
 
-static struct bind owner_of(const struct viewer *viewer)
-{
-	return as_text(viewer->sees_all ? NULL : viewer->principal);
-}
-
 /* --- which, and in which order --- */
 
 static int gather_dependants(struct again *again, int64_t row, size_t max,
@@ -50,7 +45,7 @@ static int gather_dependants(struct again *again, int64_t row, size_t max,
 	sqlite3_stmt *stmt;
 	int more = 0;
 	if (db_start(again->queue, STATEMENT_DEPENDANTS_SEEN,
-		     BINDS(as_int(row), owner_of(again->viewer)), &stmt, err) != 0)
+		     BINDS(as_int(row), viewer_owner(again->viewer)), &stmt, err) != 0)
 		return -1;
 	while (again->count <= max && (more = db_step(again->queue, stmt, err)) == 1)
 		old_put(again, sqlite3_column_int64(stmt, 0));
@@ -79,7 +74,7 @@ static int count_down(struct again *again, int64_t row, size_t *open, size_t *or
 	size_t place;
 	int more;
 	if (db_start(again->queue, STATEMENT_DEPENDANTS_SEEN,
-		     BINDS(as_int(row), owner_of(again->viewer)), &stmt, err) != 0)
+		     BINDS(as_int(row), viewer_owner(again->viewer)), &stmt, err) != 0)
 		return -1;
 	while ((more = db_step(again->queue, stmt, err)) == 1)
 		if (rowmap_get(&again->place, sqlite3_column_int64(stmt, 0), &place) &&

@@ -327,9 +327,8 @@ int queue_tombstone_get(struct queue *queue, const struct viewer *viewer, const 
 	if (id_range(id, low, high) != 1 || memcmp(low, high, sizeof low) != 0)
 		return 0;
 	if (db_start(queue, STATEMENT_TOMBSTONE_FIND,
-		     BINDS(as_blob(low, sizeof low),
-			   as_text(viewer->sees_all ? NULL : viewer->principal)),
-		     &stmt, err) != 0)
+		     BINDS(as_blob(low, sizeof low), viewer_owner(viewer)), &stmt,
+		     err) != 0)
 		return -1;
 	const int found = db_step(queue, stmt, err);
 	if (found == 1) {

@@ -423,7 +423,21 @@ static void test_a_graph_hides_the_jobs_of_others(void **state)
 	assert_done(queue_dependencies(f->queue, &OWNER, top.row, &list, &f->err),
 		    &f->err);
 	assert_int_equal(list.count, 0);
+	assert_int_equal(list.dependants, 0);
+	dependency_list_release(&list);
+	/* one of its own, by two conditions, is one job */
+	const struct dependency_wish twice[] = {
+		{.parent_row = top.row, .condition = DEPENDS_ANY},
+		{.parent_row = top.row, .condition = DEPENDS_STARTED},
+	};
+	child_of(f, "uid:1000", twice, ARRAY_SIZE(twice), &mine);
+	assert_done(queue_dependencies(f->queue, &OWNER, top.row, &list, &f->err),
+		    &f->err);
 	assert_int_equal(list.dependants, 1);
+	dependency_list_release(&list);
+	assert_done(queue_dependencies(f->queue, &FIXTURE_ADMIN, top.row, &list, &f->err),
+		    &f->err);
+	assert_int_equal(list.dependants, 2);
 	dependency_list_release(&list);
 }
 
