@@ -139,6 +139,17 @@ bool err_is_retryable(enum err_code code)
 	return row_of(code)->is_retryable;
 }
 
+bool err_is_refusal(const struct err *err)
+{
+	static const enum err_code refusals[] = {
+		ERR_INVALID, ERR_NOT_FOUND, ERR_CONFLICT, ERR_PRECONDITION, ERR_TOO_LARGE,
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++)
+		if (err->code == refusals[i])
+			return true;
+	return false;
+}
+
 enum err_code err_from_http(int status, const char *word)
 {
 	enum err_code by_status = ERR_NONE;

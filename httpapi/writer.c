@@ -36,13 +36,6 @@ static void run_one(struct writer *writer, struct write *write)
 	write->result = write->run(writer->queue, write) < 0 ? -1 : 0;
 }
 
-/* An error after which the transaction may go on: this write changed nothing. */
-static bool is_refusal(enum err_code code)
-{
-	return code == ERR_INVALID || code == ERR_NOT_FOUND || code == ERR_CONFLICT ||
-	       code == ERR_PRECONDITION;
-}
-
 static void fail_all(struct write *const *batch, size_t count, const struct err *err)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -79,7 +72,7 @@ static int run_batch(struct writer *writer, struct write *const *batch, size_t c
 	for (size_t i = 0; i < count; i++) {
 		struct write *write = batch[i];
 		run_one(writer, write);
-		if (write->result < 0 && !is_refusal(write->err.code)) {
+		if (write->result < 0 && !err_is_refusal(&write->err)) {
 			*err = write->err;
 			queue_rollback(writer->queue);
 			return -1;

@@ -265,16 +265,15 @@ static int write_change(struct queue *queue, int64_t row, const char *principal,
 		return err_set(err, ERR_TOO_LARGE, "the change is too long");
 	if (data.length == 0)
 		return 0;
-	if (is_early) {
-		if (write_row(queue, row, now, &next, name, labels, err) < 0)
-			return -1;
-	} else if (db_run(queue, STATEMENT_JOB_TOUCH, BINDS(as_int(row)), err) < 0) {
-		return -1;
-	}
-	if (now->is_kept != next.is_kept &&
-	    write_keep(queue, row, principal, next.is_kept, err) < 0)
-		return -1;
-	return write_event(queue, row, principal, now, &next, &data, err);
+	const int written =
+		is_early ? write_row(queue, row, now, &next, name, labels, err)
+			 : db_run(queue, STATEMENT_JOB_TOUCH, BINDS(as_int(row)), err);
+	if (written < 0 ||
+	    (now->is_kept != next.is_kept &&
+	     write_keep(queue, row, principal, next.is_kept, err) < 0) ||
+	    write_event(queue, row, principal, now, &next, &data, err) != 0)
+		return db_fail_late(err);
+	return 0;
 }
 
 int queue_job_change(struct queue *queue, const struct viewer *viewer, const char *id,
@@ -298,9 +297,8 @@ int queue_job_change(struct queue *queue, const struct viewer *viewer, const cha
 		result = check_state(&now, change, err);
 	if (result == 0)
 		result = check_run_at(&now, change, err);
-	if (result == 0 &&
-	    write_change(queue, row, viewer->principal, &now, change, err) != 0)
-		result = db_fail_late(err);
+	if (result == 0)
+		result = write_change(queue, row, viewer->principal, &now, change, err);
 	standing_release(&now);
 	return result;
 }

@@ -10,9 +10,10 @@
  * Writing: functions marked [write] must stand between queue_begin and queue_commit. Many
  * may share one transaction (group commit). queue_begin takes the writers' lock, an
  * flock(2) on `reeve.db.writers`, which closes SQLite's WAL-reset race and keeps two
- * writers fair (see design: measured). A [write] function that returns -1 with
- * ERR_INVALID, ERR_NOT_FOUND or ERR_CONFLICT has changed nothing and the transaction may
- * go on; with any other error the caller must roll back.
+ * writers fair (see design: measured). A [write] function that returns -1 with a refusal
+ * (err_is_refusal: ERR_INVALID, ERR_NOT_FOUND, ERR_CONFLICT, ERR_PRECONDITION,
+ * ERR_TOO_LARGE) has changed nothing and the transaction may go on; with any other error
+ * the caller must roll back.
  *
  * A commit that fails with an I/O error may still come true after a crash: queue_commit
  * then says ERR_INTERNAL, the outcome is unknown, and the process should exit and start

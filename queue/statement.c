@@ -71,8 +71,7 @@ int db_expect_writing(const struct queue *queue, struct err *err)
 
 int db_fail_late(struct err *err)
 {
-	if (err != NULL && (err->code == ERR_INVALID || err->code == ERR_NOT_FOUND ||
-			    err->code == ERR_CONFLICT))
+	if (err != NULL && err_is_refusal(err))
 		err->code = ERR_INTERNAL;
 	return -1;
 }

@@ -57,18 +57,11 @@ static const struct recording RECORDINGS[VERDICTS] = {
 };
 /* clang-format on */
 
-/* Did the queue refuse this one row only, so that the transaction may go on? */
-static bool is_refusal(const struct err *err)
-{
-	return err->code == ERR_INVALID || err->code == ERR_NOT_FOUND ||
-	       err->code == ERR_CONFLICT;
-}
-
 static int record_end(struct supervisor *supervisor, struct work *work, struct err *err)
 {
 	if (RECORDINGS[work->finding.verdict].run(supervisor, work, err) >= 0)
 		return 0;
-	if (!is_refusal(err))
+	if (!err_is_refusal(err))
 		return -1;
 	log_event(LOG_ERROR, "record_refused", LOG_TEXT("job", work->name.job_id),
 		  LOG_INT("attempt", work->name.number), LOG_TEXT("error", err->text),
@@ -84,12 +77,12 @@ static int record_notes(struct supervisor *supervisor, const struct work *work,
 	    queue_attempt_started(supervisor->queue, work->job_row, work->name.number,
 				  work->pid, work->pid_started, work->started_at,
 				  err) < 0 &&
-	    !is_refusal(err))
+	    !err_is_refusal(err))
 		return -1;
 	if (work->has_stopping_note &&
 	    queue_attempt_stopping(supervisor->queue, work->job_row, work->name.number,
 				   work->stop_reason, err) < 0 &&
-	    !is_refusal(err))
+	    !err_is_refusal(err))
 		return -1;
 	return 0;
 }
