@@ -110,6 +110,9 @@ struct drain {
 int queue_drain_get(struct queue *queue, struct drain *ret, struct err *err);
 void drain_release(struct drain *drain);
 
+/* How many jobs run, over all queues (claimed ones count). */
+int queue_running(struct queue *queue, int64_t *ret, struct err *err);
+
 /* --- explaining --- */
 
 /* Why a queued job has not started: "draining", "queue_paused" or "queue_limit", the

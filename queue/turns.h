@@ -40,6 +40,12 @@ int lane_gates(struct queue *queue, const char *name, struct lane *ret, struct e
 /* Is the queue paused? 1, 0, -1. */
 int lane_is_paused(struct queue *queue, const char *name, struct err *err);
 
+/* An event about the service or a queue. `json` is in its object, which is closed and
+ * appended; ERR_TOO_LARGE when it did not fit. */
+#define EVENT_DATA_BYTES (1 << 20)
+int service_event(struct queue *queue, const char *kind, const char *principal,
+		  struct json_writer *json, struct err *err);
+
 /* How many queued jobs may be claimed before this one, which has not started, at most
  * `max`; see struct explanation (ahead.c). */
 int turns_ahead(struct queue *queue, const struct job *job, int64_t max, int64_t *ret,

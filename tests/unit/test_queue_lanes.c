@@ -369,10 +369,15 @@ static void test_the_list_has_all_that_matter(void **state)
 	struct submitted submitted;
 	struct submission held = fixture_submission();
 	struct lane_list list;
+	int64_t running = -1;
 	AUTO_BUF struct buf text = BUF_INIT(4096);
 	configure(f, settings, 1);
+	assert_done(queue_running(f->queue, &running, &f->err), &f->err);
+	assert_int_equal(running, 0);
 	submit_to(f, "a-running", "uid:1000", &submitted);
 	assert_int_equal(claim_count(f, 100), 1);
+	assert_done(queue_running(f->queue, &running, &f->err), &f->err);
+	assert_int_equal(running, 1);
 	submit_to(f, "c-queued", "uid:1000", &submitted);
 	submit_to(f, "c-queued", "uid:2000", &submitted);
 	held.queue = "d-waiting";
