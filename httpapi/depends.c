@@ -81,7 +81,6 @@ static int resolve_ref(const struct resolving *resolving, const char *pointer,
 static int resolve_name(const struct resolving *resolving, const char *pointer,
 			const char *name, struct dependency_wish *ret, struct err *err)
 {
-	char id[JOB_ID_BYTES];
 	if (name[0] == '@')
 		return resolve_ref(resolving, pointer, name + 1, ret);
 	if (!job_id_is_valid(name)) {
@@ -91,7 +90,7 @@ static int resolve_name(const struct resolving *resolving, const char *pointer,
 		return 0;
 	}
 	int found = queue_job_row(resolving->queue, resolving->viewer, name,
-				  &ret->parent_row, id, err);
+				  &ret->parent_row, err);
 	if (found == 0)
 		problems_add(resolving->problems, pointer, "there is no such job");
 	return found;

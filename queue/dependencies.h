@@ -60,10 +60,10 @@ struct dependency_wish {
 	enum dependency_condition condition;
 };
 
-/* The row of a job that this viewer may see, and its whole id (36 characters, from a
- * prefix of it too). 1, 0 none, -1 (ERR_CONFLICT: several begin so). */
+/* The row of a job that this viewer may see, by its id or a prefix of it. 1, 0 none, -1
+ * (ERR_CONFLICT: several begin so). */
 int queue_job_row(struct queue *queue, const struct viewer *viewer, const char *id,
-		  int64_t *ret_row, char *ret_id, struct err *err);
+		  int64_t *ret_row, struct err *err);
 
 /* --- batches --- */
 

@@ -33,19 +33,6 @@ const char *dependency_state_word(enum dependency_state state)
 	return (size_t)state < ARRAY_SIZE(STATE_WORDS) ? STATE_WORDS[state] : NULL;
 }
 
-int queue_job_row(struct queue *queue, const struct viewer *viewer, const char *id,
-		  int64_t *ret_row, char *ret_id, struct err *err)
-{
-	struct job job = {.row = 0};
-	const int found = queue_job_get(queue, viewer, id, &job, err);
-	if (found != 1)
-		return found;
-	*ret_row = job.row;
-	(void)snprintf(ret_id, JOB_ID_BYTES, "%s", job.id);
-	job_release(&job);
-	return 1;
-}
-
 void dependency_list_release(struct dependency_list *list)
 {
 	free(list->item);

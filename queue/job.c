@@ -118,6 +118,12 @@ int job_find(struct queue *queue, const struct viewer *viewer, const char *id,
 		      BINDS(as_blob(low, sizeof low), viewer_owner(viewer)), ret_row, err);
 }
 
+int queue_job_row(struct queue *queue, const struct viewer *viewer, const char *id,
+		  int64_t *ret_row, struct err *err)
+{
+	return job_find(queue, viewer, id, ret_row, err);
+}
+
 int queue_job_get(struct queue *queue, const struct viewer *viewer, const char *id,
 		  struct job *ret, struct err *err)
 {

@@ -93,7 +93,6 @@ static int submit_batch(struct queue *queue, const struct options *options, int6
 static int find_parent(struct queue *queue, struct options *options, struct err *err)
 {
 	const struct viewer all = {.principal = "uid:0", .sees_all = true};
-	char id[JOB_ID_BYTES];
 
 	if (options->after == NULL)
 		return 0;
@@ -103,7 +102,7 @@ static int find_parent(struct queue *queue, struct options *options, struct err 
 	options->submission.depends_count = 1;
 	if (options->reads != 0)
 		options->submission.stdin_from = &options->wish;
-	return queue_job_row(queue, &all, options->after, &options->wish.parent_row, id,
+	return queue_job_row(queue, &all, options->after, &options->wish.parent_row,
 			     err) == 1
 		       ? 0
 		       : -1;
