@@ -215,15 +215,8 @@ static bool depends_on_others(const struct intake *intake)
 static enum MHD_Result answer_imagined(struct request *request)
 {
 	struct submitting *submitting = request->work;
-	struct readers *readers = request->server->readers;
-	struct queue *queue = NULL;
-	struct err err = ERR_INIT;
-	if (readers_take(readers, &queue, &err) < 0)
-		return answer_error(request, &err);
-	int result = queue_births(queue, &submitting->intake.submission, 1,
-				  &submitting->submitted, &err);
-	readers_give(readers, queue);
-	return result < 0 ? answer_error(request, &err) : answer_submission(request);
+	queue_birth(&submitting->intake.submission, &submitting->submitted);
+	return answer_submission(request);
 }
 
 enum MHD_Result handle_job_submit(struct request *request)

@@ -10,15 +10,6 @@ int64_t wish_row(const struct dependency_wish *wish, const struct submitted *sib
 
 /* --- what the parents have done --- */
 
-/* Of a parent that is only imagined: it will run some time, or never. */
-static enum dependency_state imagined_fate(const struct submitted *parent,
-					   enum dependency_condition condition)
-{
-	if (parent->state != JOB_SKIPPED)
-		return DEPENDENCY_PENDING;
-	return condition == DEPENDS_ANY ? DEPENDENCY_MET : DEPENDENCY_IMPOSSIBLE;
-}
-
 static void blame(struct birth *birth, const char *parent_id, const char *parent_state)
 {
 	if (birth->parent_state[0] != '\0')
@@ -93,16 +84,9 @@ int birth_decide(struct queue *queue, const struct submission *submission,
 		birth->fate = mem_array(submission->depends_count, sizeof *birth->fate);
 	for (size_t i = 0; i < submission->depends_count; i++) {
 		const struct dependency_wish *wish = &submission->depends_on[i];
-		const int64_t row = wish_row(wish, siblings);
-		if (row == 0) {
-			birth->fate[i] = imagined_fate(&siblings[wish->parent_item],
-						       wish->condition);
-			if (birth->fate[i] == DEPENDENCY_IMPOSSIBLE)
-				blame(birth, "", "skipped");
-		} else if (stored_fate(queue, row, wish->condition, &birth->fate[i],
-				       birth, err) != 0) {
+		if (stored_fate(queue, wish_row(wish, siblings), wish->condition,
+				&birth->fate[i], birth, err) != 0)
 			return -1;
-		}
 		count[birth->fate[i]]++;
 	}
 	state_decide(submission, outlook_of(submission, count), birth);
@@ -115,20 +99,13 @@ void birth_release(struct birth *birth)
 	birth->fate = NULL;
 }
 
-int queue_births(struct queue *queue, const struct submission *items, size_t count,
-		 struct submitted *ret, struct err *err)
+void queue_birth(const struct submission *submission, struct submitted *ret)
 {
-	const int64_t now = clock_now_us();
-	int result = 0;
-	for (size_t i = 0; i < count && result == 0; i++) {
-		struct birth birth = {.now = now};
-		result = birth_decide(queue, &items[i], ret, &birth, err);
-		ret[i] = (struct submitted){.submitted_at = now,
-					    .state = birth.state,
-					    .reason = birth.reason};
-		birth_release(&birth);
-	}
-	return result;
+	struct birth birth = {.now = clock_now_us()};
+	state_decide(submission, OUTLOOK_GO, &birth);
+	*ret = (struct submitted){.submitted_at = birth.now,
+				  .state = birth.state,
+				  .reason = birth.reason};
 }
 
 /* --- rows --- */

@@ -19,13 +19,12 @@ struct birth {
 };
 
 /* Looks at the parents. `siblings` are the items of the same batch that were submitted
- * before; those without a row are only imagined (a dry run). ERR_INVALID when a parent is
- * not there. */
+ * before. ERR_INVALID when a parent is not there. */
 int birth_decide(struct queue *queue, const struct submission *submission,
 		 const struct submitted *siblings, struct birth *birth, struct err *err);
 void birth_release(struct birth *birth);
 
-/* The row of the parent that is wished for; 0 when it is only imagined. */
+/* The row of the parent that is wished for. */
 int64_t wish_row(const struct dependency_wish *wish, const struct submitted *siblings);
 
 /* The rows of table dependencies, after the job's row and before its first event. */

@@ -180,11 +180,9 @@ struct submitted {
 				 written, and its state is not said */
 };
 
-/* What these would be born as if they were submitted now: fills state, reason and
- * submitted_at of `count` of the caller's; there are no ids. Items stand so that parents
- * come first. ERR_INVALID when a parent is not there. */
-int queue_births(struct queue *queue, const struct submission *items, size_t count,
-		 struct submitted *ret, struct err *err);
+/* What one that has no parents and no unique key would be born as if it were submitted
+ * now: its state, reason and submitted_at; there is no id. */
+void queue_birth(const struct submission *submission, struct submitted *ret);
 
 /* [write] Stores one job with its event: queued; waiting (for a person, then for its
  * parents, then for its time); or skipped, when its parents have made it impossible. With

@@ -300,11 +300,14 @@ static void test_how_a_job_is_born(void **state)
 	struct fixture *f = *state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct submission submission = fixture_submission();
-		struct submitted submitted;
+		struct submitted submitted, imagined;
 		struct job job;
 		submission.run_at = rows[i].run_at;
 		submission.is_held = rows[i].is_held;
+		queue_birth(&submission, &imagined);
 		submit(f, &submission, &submitted);
+		assert_int_equal(imagined.state, submitted.state);
+		assert_true(text_equal(imagined.reason, submitted.reason));
 		fixture_assert_job(f, submitted.id,
 				   rows[i].reason != NULL ? JOB_WAITING : JOB_QUEUED,
 				   rows[i].reason);
