@@ -37,22 +37,6 @@ static int owner_next(struct race *race, struct rival *rival, const char *after,
 	return found < 0 ? -1 : 0;
 }
 
-/* The next queue after `*name` with queued jobs, into it: 1, 0 none, -1. */
-static int queue_next(struct queue *queue, char **name, struct err *err)
-{
-	sqlite3_stmt *stmt;
-	if (db_start(queue, STATEMENT_TURN_QUEUE, BINDS(as_text(*name)), &stmt, err) != 0)
-		return -1;
-	const int found = db_step(queue, stmt, err);
-	char *next = found == 1 ? column_text(stmt, 0) : NULL;
-	db_end(stmt);
-	if (next == NULL)
-		return found;
-	free(*name);
-	*name = next;
-	return 1;
-}
-
 /* What is above the job in this queue is ahead in any case; the rest by turns. */
 static int rival_add(struct race *race, const char *name, struct err *err)
 {
@@ -75,7 +59,7 @@ static int rivals_load(struct race *race, struct err *err)
 	const char *own = race->job->queue;
 	AUTO_FREE char *name = mem_strdup("");
 	int found;
-	while ((found = queue_next(queue, &name, err)) == 1) {
+	while ((found = lane_after(queue, &name, NULL, err)) == 1) {
 		const int shut =
 			text_equal(name, own) ? 0 : lane_is_paused(queue, name, err);
 		if (shut < 0 || (!shut && rival_add(race, name, err) != 0))

@@ -51,17 +51,15 @@ static int has_other_owner(struct queue *queue, const char *name, int priority,
 	}
 }
 
-/* The next queue after `*name` with queued jobs, into it, and its highest priority: 1, 0
- * none, -1. */
-static int queue_after(struct queue *queue, char **name, int *ret_priority,
-		       struct err *err)
+int lane_after(struct queue *queue, char **name, int *ret_priority, struct err *err)
 {
 	sqlite3_stmt *stmt;
 	if (db_start(queue, STATEMENT_TURN_QUEUE, BINDS(as_text(*name)), &stmt, err) != 0)
 		return -1;
 	const int found = db_step(queue, stmt, err);
 	char *next = found == 1 ? column_text(stmt, 0) : NULL;
-	*ret_priority = found == 1 ? sqlite3_column_int(stmt, 1) : 0;
+	if (ret_priority != NULL)
+		*ret_priority = found == 1 ? sqlite3_column_int(stmt, 1) : 0;
 	db_end(stmt);
 	if (next == NULL)
 		return found;
@@ -80,7 +78,7 @@ int queue_claim_rather(struct queue *queue, int priority, const char *const *own
 		return -1;
 	if (draining)
 		return 0;
-	while ((found = queue_after(queue, &name, &top, err)) == 1) {
+	while ((found = lane_after(queue, &name, &top, err)) == 1) {
 		if (top < priority || (top == priority && owners == NULL))
 			continue;
 		if (lane_room(queue, name, &room, err) != 0)

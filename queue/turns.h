@@ -40,6 +40,10 @@ int lane_gates(struct queue *queue, const char *name, struct lane *ret, struct e
 /* Is the queue paused? 1, 0, -1. */
 int lane_is_paused(struct queue *queue, const char *name, struct err *err);
 
+/* The next queue after `*name` with queued jobs, into it, and its highest priority (which
+ * may be NULL): 1, 0 none, -1. */
+int lane_after(struct queue *queue, char **name, int *ret_priority, struct err *err);
+
 /* An event about the service or a queue. `json` is in its object, which is closed and
  * appended; ERR_TOO_LARGE when it did not fit. */
 #define EVENT_DATA_BYTES (1 << 20)
