@@ -18,20 +18,14 @@ UPDATE jobs
 -- name: job_touch
 UPDATE jobs SET version = version + 1 WHERE id = ?1 AND finished_at IS NULL
 
--- The labels that the row has now, by the primary key; before the row changes.
+-- The labels that the row has now, by the primary key, which begins with the label; before the row
+-- changes or goes.
 -- name: labels_forget
 DELETE FROM job_labels
  WHERE job_id = ?1
    AND label IN (SELECT l.key || '=' || l.value
                    FROM jobs j, json_each(j.labels) l
                   WHERE j.id = ?1)
-
--- The labels that the row has now; after it changed.
--- name: labels_remember
-INSERT INTO job_labels (label, job_id)
-SELECT l.key || '=' || l.value, j.id
-  FROM jobs j, json_each(j.labels) l
- WHERE j.id = ?1
 
 -- name: job_keep
 INSERT INTO kept_jobs (job_id, by, at) VALUES (?1, ?2, ?3) ON CONFLICT (job_id) DO NOTHING

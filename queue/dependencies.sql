@@ -79,7 +79,7 @@ DELETE FROM unresolved WHERE job_id = ?1
 -- name: unresolved_first
 SELECT job_id FROM unresolved ORDER BY job_id LIMIT 1
 
--- A job's labels as rows, for finding it by them.
+-- A job's labels as its row has them now, for finding it by them.
 -- name: job_labels_insert
 INSERT INTO job_labels (label, job_id)
 SELECT l.key || '=' || l.value, j.id

@@ -105,12 +105,6 @@ DELETE FROM output WHERE job_id = ?1
 -- name: prune_attempts
 DELETE FROM attempts WHERE job_id = ?1
 
--- By the primary key, which begins with the label.
--- name: prune_labels
-DELETE FROM job_labels
- WHERE job_id = ?1
-   AND label IN (SELECT l.key || '=' || l.value FROM jobs j, json_each(j.labels) l WHERE j.id = ?1)
-
 -- name: prune_dependencies
 DELETE FROM dependencies WHERE job_id = ?1
 

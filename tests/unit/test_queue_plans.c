@@ -21,8 +21,6 @@ static const struct {
 	{STATEMENT_TOTALS_TOO_LOW, "db check counts every job"},
 	{STATEMENT_STATS_COUNTS, "living jobs only, and a row a queue and state"},
 	{STATEMENT_LABELS_FORGET, "the labels of one job"},
-	{STATEMENT_LABELS_REMEMBER, "the labels of one job"},
-	{STATEMENT_PRUNE_LABELS, "the labels of one job"},
 	{STATEMENT_PRUNE_SIGNALS, "hardly ever holds a row"},
 	{STATEMENT_PRUNE_JOB, "the same, as its foreign key"},
 	{STATEMENT_DEFINITIONS_UNUSED, "as many rows as there were tasks"},
