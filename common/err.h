@@ -90,8 +90,8 @@ int err_http_status(enum err_code code);
 int err_exit_code(enum err_code code);
 bool err_is_retryable(enum err_code code);
 
-/* Was what was asked for refused, with nothing done? A function of queue/ that says so has
- * changed nothing, and its transaction may go on. */
+/* Was what was asked for refused, with nothing done? A function of queue/ that says so
+ * has changed nothing, and its transaction may go on. */
 bool err_is_refusal(const struct err *err);
 
 /* The kind whose API word and HTTP status fit best; ERR_INTERNAL when none does. `word`

@@ -103,9 +103,8 @@ void queue_birth(const struct submission *submission, struct submitted *ret)
 {
 	struct birth birth = {.now = clock_now_us()};
 	state_decide(submission, OUTLOOK_GO, &birth);
-	*ret = (struct submitted){.submitted_at = birth.now,
-				  .state = birth.state,
-				  .reason = birth.reason};
+	*ret = (struct submitted){
+		.submitted_at = birth.now, .state = birth.state, .reason = birth.reason};
 }
 
 /* --- rows --- */

@@ -141,8 +141,7 @@ static int step_open(struct queue *queue, struct cascade *cascade, int64_t row,
 		return 0;
 	step_put(cascade, row, true);
 	if (db_start(queue, STATEMENT_DEPENDANTS_LIVING,
-		     BINDS(as_int(row), viewer_owner(cascade->viewer)), &stmt,
-		     err) != 0)
+		     BINDS(as_int(row), viewer_owner(cascade->viewer)), &stmt, err) != 0)
 		return -1;
 	while ((more = db_step(queue, stmt, err)) == 1) {
 		const int64_t dependant = sqlite3_column_int64(stmt, 0);

@@ -225,9 +225,9 @@ static int write_row(struct queue *queue, int64_t row, const struct standing *no
 	};
 	if (db_run(queue, STATEMENT_JOB_CHANGE, binds, ARRAY_SIZE(binds), err) < 0)
 		return -1;
-	return has_labels
-		       ? db_run(queue, STATEMENT_JOB_LABELS_INSERT, BINDS(as_int(row)), err)
-		       : 0;
+	return has_labels ? db_run(queue, STATEMENT_JOB_LABELS_INSERT, BINDS(as_int(row)),
+				   err)
+			  : 0;
 }
 
 static int write_event(struct queue *queue, int64_t row, const char *principal,

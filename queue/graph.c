@@ -58,8 +58,8 @@ static int meet(struct walk *walk, int64_t row, struct err *err)
 	size_t index;
 	if (rowmap_get(&walk->met, row, &index))
 		return 0;
-	if (db_start(walk->queue, STATEMENT_GRAPH_JOB, BINDS(as_int(row), viewer_owner(walk->viewer)),
-		     &stmt, err) != 0)
+	if (db_start(walk->queue, STATEMENT_GRAPH_JOB,
+		     BINDS(as_int(row), viewer_owner(walk->viewer)), &stmt, err) != 0)
 		return -1;
 	const int found = db_step(walk->queue, stmt, err);
 	if (found == 0)

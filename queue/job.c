@@ -115,7 +115,8 @@ int job_find(struct queue *queue, const struct viewer *viewer, const char *id,
 	if (memcmp(low, high, sizeof low) != 0)
 		return prefix_find(queue, viewer, low, high, ret_row, err);
 	return db_ask(queue, STATEMENT_JOB_FIND,
-		      BINDS(as_blob(low, sizeof low), viewer_owner(viewer)), ret_row, err);
+		      BINDS(as_blob(low, sizeof low), viewer_owner(viewer)), ret_row,
+		      err);
 }
 
 int queue_job_row(struct queue *queue, const struct viewer *viewer, const char *id,

@@ -202,8 +202,8 @@ static int release(struct queue *queue, int64_t row, const struct hold_state *no
 	if (outlook == OUTLOOK_WAIT)
 		return wait_for(queue, row, "released", "dependency", principal, err);
 	if (now->run_at > clock_now_us())
-		return wait_for(queue, row, "released",
-				now->has_run ? "retry" : "run_at", principal, err);
+		return wait_for(queue, row, "released", now->has_run ? "retry" : "run_at",
+				principal, err);
 	if (db_run(queue, STATEMENT_JOB_QUEUE, BINDS(as_int(row), as_int(clock_now_us())),
 		   err) < 0)
 		return -1;

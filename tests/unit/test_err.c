@@ -106,11 +106,11 @@ static void rows_answer_for_each_kind(void **state)
 	assert_false(err_is_retryable(ERR_INVALID));
 	for (int code = ERR_NONE; code <= (int)ERR_OUT_OF_SPACE; code++) {
 		const struct err err = {.code = (enum err_code)code};
-		assert_int_equal(err_is_refusal(&err),
-				 code == ERR_INVALID || code == ERR_NOT_FOUND ||
-					 code == ERR_CONFLICT ||
-					 code == ERR_PRECONDITION ||
-					 code == ERR_TOO_LARGE);
+		assert_int_equal(err_is_refusal(&err), code == ERR_INVALID ||
+							       code == ERR_NOT_FOUND ||
+							       code == ERR_CONFLICT ||
+							       code == ERR_PRECONDITION ||
+							       code == ERR_TOO_LARGE);
 	}
 	assert_string_equal(err_word(ERR_NONE), "internal");
 	assert_string_equal(err_word((enum err_code)999), "internal");

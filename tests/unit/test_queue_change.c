@@ -471,10 +471,10 @@ static void test_a_revoked_attempt_is_no_run(void **state)
 	give_dependency(f, job.row);
 	release(f, job.id);
 	assert_stands(f, job.id, "waiting dependency", "released again");
-	assert_int_equal(
-		fixture_sql(f->dir, "SELECT id FROM v_jobs ORDER BY job_id DESC LIMIT 1",
-			    parent),
-		0);
+	assert_int_equal(fixture_sql(f->dir,
+				     "SELECT id FROM v_jobs ORDER BY job_id DESC LIMIT 1",
+				     parent),
+			 0);
 	assert_int_equal(fixture_cancel(f, "uid:1000", parent, false, &result), 0);
 	assert_stands(f, job.id, "skipped dependency", "its parent is cancelled");
 }

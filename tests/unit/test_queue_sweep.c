@@ -269,9 +269,8 @@ static void test_a_file_that_retention_took_is_not_missing(void **state)
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(sweep(f, true).missing, 0);
 	assert_int_equal(sweep(f, false).missing, 0);
-	fixture_assert_sql(f->dir,
-			   "SELECT count(*) FROM events WHERE kind = 'output_missing'",
-			   "0");
+	fixture_assert_sql(
+		f->dir, "SELECT count(*) FROM events WHERE kind = 'output_missing'", "0");
 	fixture_assert_sql(f->dir, "SELECT count(*) FROM output WHERE stored = 'file'",
 			   "2");
 	old_job_path(f, there.id, "log", path);
