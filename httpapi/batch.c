@@ -147,6 +147,7 @@ static int read_batch(struct request *request, struct batching *batching,
 	if (!jobs)
 		return 0;
 	read_jobs(request, batching, jobs, problems);
+	unique_keys_check(batching->intake, batching->count, problems);
 	if (is_too_dependent(batching, config, problems))
 		return 0;
 	if (resolve_jobs(request, batching, problems, err) < 0)
