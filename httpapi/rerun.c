@@ -2,7 +2,9 @@
 #include "httpapi/answer.h"
 #include "httpapi/carried.h"
 #include "httpapi/handlers.h"
+#include "httpapi/lane_names.h"
 #include "httpapi/lookup.h"
+#include "httpapi/readers.h"
 #include "httpapi/wait.h"
 #include "httpapi/writer.h"
 
@@ -60,6 +62,31 @@ static int read_body(const struct request *request, bool *ret_cascade,
 	return 0;
 }
 
+/* The id of the old job, whose queue must be one that a submission could name, too. */
+static int find_old(struct request *request, struct rerunning *rerunning, struct err *err)
+{
+	const struct config *config = &request->settings->config;
+	struct readers *readers = request->server->readers;
+	struct queue *queue = NULL;
+	struct job job = {0};
+	if (readers_take(readers, &queue, err) < 0)
+		return -1;
+	int result = lookup_job(request, queue, &job, err);
+	readers_give(readers, queue);
+	if (result < 0)
+		return -1;
+	snprintf(rerunning->id, sizeof(rerunning->id), "%s", job.id);
+	if (!lane_is_known(config, job.queue)) {
+		AUTO_BUF struct buf words = BUF_INIT(LANE_WORDS_MAX);
+		lane_complain(config, job.queue, &words);
+		result = err_set(err, ERR_INVALID,
+				 "its queue is not configured any more: %s",
+				 buf_text(&words));
+	}
+	job_release(&job);
+	return result;
+}
+
 static int run_rerun(struct queue *queue, struct write *write)
 {
 	struct rerunning *rerunning = WRITE_WORK(struct rerunning, write);
@@ -75,7 +102,7 @@ static enum MHD_Result commit(struct request *request)
 	struct rerunning *rerunning = request->work;
 	struct err err = ERR_INIT;
 	int keyed = carried_key(request, rerunning->key, &err);
-	if (keyed < 0 || lookup_job_id(request, rerunning->id, &err) < 0)
+	if (keyed < 0 || find_old(request, rerunning, &err) < 0)
 		return answer_error(request, &err);
 	if (keyed > 0) {
 		carried_hash(request, rerunning->body_hash);

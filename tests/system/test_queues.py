@@ -430,6 +430,14 @@ def test_a_queue_that_is_removed_keeps_its_jobs(reeve):
     assert refused(reeve, "POST", "/v1/jobs", {"command": "true", "queue": "thumbs"}) == {"#/queue"}
     change(reeve, "/v1/queues/thumbs/resume")
     assert reeve.wait(job)["state"] == "succeeded"
+    for body in ({}, {"cascade": True}):
+        again = reeve.request("POST", f"/v1/jobs/{job['id']}/rerun", body)
+        assert again.status == 422 and "thumbs" in again.json()["detail"], again
+    assert reeve.sql("SELECT count(*) FROM jobs") == [(1,)]
+    reeve.stop()
+    reeve.config["queues"] = QUEUES
+    reeve.start()
+    assert reeve.request("POST", f"/v1/jobs/{job['id']}/rerun", {}).status == 201
 
 
 # --- who may, and what is wrong ---------------------------------------------------------------
