@@ -59,6 +59,16 @@ def test_a_higher_priority_overtakes(reeve):
     assert reeve.wait(first)["started_at"] >= reeve.wait(second)["started_at"]
 
 
+def test_no_priority_is_none_whatever_the_task_says(reeve):
+    reeve.write_config(tasks=[{"name": "urgent", "executable": "/bin/true", "priority": 7}])
+    reeve.start_httpapi()
+    job = reeve.request("POST", "/v1/jobs", {"task": "urgent", "hold": True}).json()
+    assert job["priority"] == 7
+    assert patch(reeve, job, {"name": "x"}).json()["priority"] == 7
+    changed = patch(reeve, job, {"priority": None})
+    assert (changed.status, changed.json()["priority"]) == (200, 0)
+
+
 def test_what_runs_or_has_ended_is_left_alone(reeve):
     reeve.start()
     running = reeve.submit("sleep", "1000")
