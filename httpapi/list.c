@@ -83,10 +83,10 @@ static const struct {
 	const char *name;
 	int (*read)(struct listing *listing, const char *text, struct err *err);
 } READERS[] = {
-	{"sort", read_sort},
-	{"limit", read_limit},
-	{"count", read_count},
-	{"cursor", cursor_read}, /* last: it belongs to the others */
+	{.name = "sort", .read = read_sort},
+	{.name = "limit", .read = read_limit},
+	{.name = "count", .read = read_count},
+	{.name = "cursor", .read = cursor_read}, /* last: it belongs to the others */
 };
 
 static void complain(struct problems *problems, const char *name, const struct err *err)
