@@ -36,7 +36,7 @@ def test_a_change_is_answered_with_the_job_and_its_tag(reeve):
 def test_a_job_that_waits_for_a_time_starts_at_once(reeve):
     reeve.start()
     job = reeve.submit("true", run_at=FAR)
-    assert patch(reeve, job, {"run_at": None}).json()["state"] == "queued"
+    assert patch(reeve, job, {"run_at": None}).json()["state"] != "waiting"  # it may have started already
     assert reeve.wait(job)["state"] == "succeeded"
     assert [event["kind"] for event in reeve.events(job)] == ["submitted", "changed", "started", "ended"]
 
