@@ -344,6 +344,8 @@ def test_what_has_not_ended_is_not_run_again(server):  # noqa: F811
     assert server.request("POST", f"/v1/jobs/{NOBODY}/rerun").status == 404
     assert pointers(rerun(server, job, cascade="yes")) == {"#/cascade"}
     assert pointers(rerun(server, job, all=True)) == {"#/all"}
+    assert rerun(server, job, cascades=True).json()["errors"] == [
+        {"pointer": "#/cascades", "detail": 'unknown key; did you mean "cascade"?'}]
 
 
 def test_a_rerun_that_is_asked_for_again_is_made_once(reeve):
