@@ -91,23 +91,47 @@ int api_answer(struct cli *cli, const struct exchange *exchange, cJSON **ret,
 	return 0;
 }
 
+int api_ask(struct cli *cli, struct exchange *exchange, cJSON **ret, struct err *err)
+{
+	struct exchange *const list[] = {exchange};
+	if (http_perform(cli, list, 1, false, err) != 0)
+		return -1;
+	return api_answer(cli, exchange, ret, err);
+}
+
+/* `body` NULL: none. */
+static int ask_path(struct cli *cli, const char *method, const char *path,
+		    const char *body, cJSON **ret, struct err *err)
+{
+	struct exchange exchange;
+	exchange_init(&exchange, method, "%s", path);
+	exchange.body = body;
+	exchange.body_bytes = body != NULL ? strlen(body) : 0;
+	exchange.timeout_us = cli->timeout_us;
+	const int status = api_ask(cli, &exchange, ret, err);
+	exchange_release(&exchange);
+	return status;
+}
+
 int api_get(struct cli *cli, cJSON **ret, struct err *err, const char *path_format, ...)
 {
-	struct buf path = BUF_INIT(1u << 16);
+	AUTO_BUF struct buf path = BUF_INIT(1u << 16);
 	va_list args;
 	va_start(args, path_format);
 	buf_vprintf(&path, path_format, args);
 	va_end(args);
-	struct exchange exchange;
-	exchange_init(&exchange, "GET", "%s", buf_text(&path));
-	buf_release(&path);
-	exchange.timeout_us = cli->timeout_us;
-	struct exchange *const list[] = {&exchange};
-	int status = http_perform(cli, list, 1, false, err);
-	if (status == 0)
-		status = api_answer(cli, &exchange, ret, err);
-	exchange_release(&exchange);
-	return status;
+	return ask_path(cli, "GET", buf_text(&path), NULL, ret, err);
+}
+
+int api_send(struct cli *cli, cJSON **ret, struct err *err, const char *method,
+	     const char *body, const char *path_format, ...)
+{
+	AUTO_BUF struct buf path = BUF_INIT(1u << 16);
+	va_list args;
+	va_start(args, path_format);
+	buf_vprintf(&path, path_format, args);
+	va_end(args);
+	return ask_path(cli, method, buf_text(&path), body, ret, err);
 }
 
 /* Two questions, because only the service knows which principal we are to it. */

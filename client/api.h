@@ -12,6 +12,16 @@
 int api_get(struct cli *cli, cJSON **ret, struct err *err, const char *path_format, ...)
 	__attribute__((format(printf, 4, 5)));
 
+/* Sends a changing request with a body of JSON to a path (printf) and parses the answer,
+ * which the caller frees. Not repeated when the connection is lost. */
+int api_send(struct cli *cli, cJSON **ret, struct err *err, const char *method,
+	     const char *body, const char *path_format, ...)
+	__attribute__((format(printf, 6, 7)));
+
+/* The two above for an exchange that is made otherwise: runs it alone, then api_answer.
+ * The caller releases it. */
+int api_ask(struct cli *cli, struct exchange *exchange, cJSON **ret, struct err *err);
+
 /* After http_perform: 0 with the parsed answer (`ret` may be NULL), or the failure or
  * problem as -1. */
 int api_answer(struct cli *cli, const struct exchange *exchange, cJSON **ret,

@@ -1,8 +1,6 @@
 /* cmd_change.c - `reeve change` and `reeve signal`: one job, one request. */
 #include "client/api.h"
 
-#include <string.h>
-
 #include "client/body.h"
 #include "client/moment.h"
 #include "client/output.h"
@@ -27,23 +25,14 @@ static int send(struct cli *cli, const char *method, const char *path_end,
 		const struct buf *body, struct err *err)
 {
 	AUTO_FREE char *id = NULL;
-	struct exchange exchange;
 	cJSON *job = NULL;
 	if (api_job_id(cli, cli->args.word[0], &id, err) < 0)
 		return -1;
-	exchange_init(&exchange, method, "/v1/jobs/%s%s", id, path_end);
-	exchange.body = buf_text(body);
-	exchange.body_bytes = body->length;
-	exchange.timeout_us = cli->timeout_us;
-	struct exchange *const list[] = {&exchange};
-	int status = http_perform(cli, list, 1, false, err);
-	if (status == 0)
-		status = api_answer(cli, &exchange, &job, err);
-	exchange_release(&exchange);
-	if (status < 0)
+	if (api_send(cli, &job, err, method, buf_text(body), "/v1/jobs/%s%s", id,
+		     path_end) < 0)
 		return -1;
 	struct listing *listing = listing_open(cli, &CHANGE_COLUMNS);
-	status = listing_add(listing, job, err);
+	const int status = listing_add(listing, job, err);
 	cJSON_Delete(job);
 	if (status == 0)
 		return listing_end(listing, err);

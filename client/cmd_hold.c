@@ -15,23 +15,6 @@ static const struct column HOLD_ROWS[] = {
 /* clang-format on */
 static const struct columns HOLD_COLUMNS = {HOLD_ROWS, ARRAY_SIZE(HOLD_ROWS)};
 
-/* The job as the service shows it afterwards. */
-static int request_one(struct cli *cli, const char *id, const char *verb, cJSON **ret,
-		       struct err *err)
-{
-	struct exchange exchange;
-	exchange_init(&exchange, "POST", "/v1/jobs/%s/%s", id, verb);
-	exchange.body = "{}";
-	exchange.body_bytes = 2;
-	exchange.timeout_us = cli->timeout_us;
-	struct exchange *const list[] = {&exchange};
-	int status = http_perform(cli, list, 1, false, err);
-	if (status == 0)
-		status = api_answer(cli, &exchange, ret, err);
-	exchange_release(&exchange);
-	return status;
-}
-
 static int change_one(struct cli *cli, const char *word, const char *verb,
 		      struct listing *listing, struct err *err)
 {
@@ -39,7 +22,8 @@ static int change_one(struct cli *cli, const char *word, const char *verb,
 	cJSON *job = NULL;
 	int status = api_job_id(cli, word, &id, err);
 	if (status == 0)
-		status = request_one(cli, id, verb, &job, err);
+		status = api_send(cli, &job, err, "POST", "{}", "/v1/jobs/%s/%s", id,
+				  verb);
 	if (status == 0)
 		status = listing_add(listing, job, err);
 	cJSON_Delete(job);

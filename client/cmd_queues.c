@@ -83,31 +83,13 @@ int cmd_queues(struct cli *cli, struct err *err)
 
 /* --- changes --- */
 
-/* One changing request: its answer, parsed. */
-static int change(struct cli *cli, const char *method, const char *path,
-		  const struct buf *body, cJSON **ret, struct err *err)
-{
-	struct exchange exchange;
-	exchange_init(&exchange, method, "%s", path);
-	exchange.body = buf_text(body);
-	exchange.body_bytes = body->length;
-	exchange.timeout_us = cli->timeout_us;
-	struct exchange *const list[] = {&exchange};
-	int status = http_perform(cli, list, 1, false, err);
-	if (status == 0)
-		status = api_answer(cli, &exchange, ret, err);
-	exchange_release(&exchange);
-	return status;
-}
-
 /* Changes the queue that the first word names, and shows it as it is now. */
 static int change_queue(struct cli *cli, const char *method, const char *verb,
-			const struct buf *body, struct err *err)
+			const char *body, struct err *err)
 {
 	AUTO_FREE char *name = url_encode(cli->args.word[0]);
-	AUTO_FREE char *path = mem_printf("/v1/queues/%s%s", name, verb);
 	cJSON *lane = NULL;
-	if (change(cli, method, path, body, &lane, err) < 0)
+	if (api_send(cli, &lane, err, method, body, "/v1/queues/%s%s", name, verb) < 0)
 		return -1;
 	struct listing *listing = listing_open(cli, &QUEUE_COLUMNS);
 	int status = listing_add(listing, lane, err);
@@ -130,14 +112,12 @@ int cmd_queue_pause(struct cli *cli, struct err *err)
 	if (moment_put(&json, "until", "until", args_text(&cli->args, "until"), err) < 0)
 		return -1;
 	json_close(&json, '}');
-	return change_queue(cli, "POST", "/pause", &body, err);
+	return change_queue(cli, "POST", "/pause", buf_text(&body), err);
 }
 
 int cmd_queue_resume(struct cli *cli, struct err *err)
 {
-	AUTO_BUF struct buf body = BUF_INIT(BODY_BYTES_MAX);
-	buf_append_text(&body, "{}");
-	return change_queue(cli, "POST", "/resume", &body, err);
+	return change_queue(cli, "POST", "/resume", "{}", err);
 }
 
 int cmd_queue_limit(struct cli *cli, struct err *err)
@@ -160,7 +140,7 @@ int cmd_queue_limit(struct cli *cli, struct err *err)
 			       "configured",
 			       word, LIMIT_MAX);
 	json_close(&json, '}');
-	return change_queue(cli, "PATCH", "", &body, err);
+	return change_queue(cli, "PATCH", "", buf_text(&body), err);
 }
 
 /* --- draining --- */
@@ -244,7 +224,7 @@ int cmd_drain(struct cli *cli, struct err *err)
 	const int64_t limit_us = args_number(&cli->args, "wait-timeout", 0);
 	if (is_waited && http_listen_for_interrupt(cli, err) < 0)
 		return -1;
-	if (change(cli, "POST", "/v1/drain", &body, &drain, err) < 0)
+	if (api_send(cli, &drain, err, "POST", buf_text(&body), "/v1/drain") < 0)
 		return -1;
 	if (is_waited) {
 		struct drain_wait wait = {.cli = cli,
@@ -265,10 +245,8 @@ int cmd_drain(struct cli *cli, struct err *err)
 
 int cmd_undrain(struct cli *cli, struct err *err)
 {
-	AUTO_BUF struct buf body = BUF_INIT(BODY_BYTES_MAX);
 	cJSON *drain = NULL;
-	buf_append_text(&body, "{}");
-	if (change(cli, "POST", "/v1/undrain", &body, &drain, err) < 0)
+	if (api_send(cli, &drain, err, "POST", "{}", "/v1/undrain") < 0)
 		return -1;
 	const int status = record_print(cli, &DRAIN_COLUMNS, drain, err);
 	cJSON_Delete(drain);

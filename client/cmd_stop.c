@@ -60,10 +60,7 @@ static int request_stop(struct cli *cli, const char *id, cJSON **ret, struct err
 	exchange.body = buf_text(&body);
 	exchange.body_bytes = body.length;
 	exchange.timeout_us = cli->timeout_us;
-	struct exchange *const list[] = {&exchange};
-	int status = http_perform(cli, list, 1, false, err);
-	if (status == 0)
-		status = api_answer(cli, &exchange, ret, err);
+	int status = api_ask(cli, &exchange, ret, err);
 	if (status == 0)
 		cJSON_AddStringToObject(*ret, "result",
 					exchange.status == STATUS_ACCEPTED ? "stopping"

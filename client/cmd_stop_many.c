@@ -38,10 +38,7 @@ static int request_stop(struct cli *cli, const struct filters *filters, bool is_
 	exchange_init(&exchange, "POST", "/v1/jobs/cancel");
 	exchange.body = buf_text(&body);
 	exchange.body_bytes = body.length;
-	struct exchange *const list[] = {&exchange};
-	int status = http_perform(cli, list, 1, false, err);
-	if (status == 0)
-		status = api_answer(cli, &exchange, ret, err);
+	const int status = api_ask(cli, &exchange, ret, err);
 	exchange_release(&exchange);
 	return status;
 }

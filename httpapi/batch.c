@@ -5,6 +5,7 @@
  * are stored, and one key for all. */
 #include "httpapi/answer.h"
 #include "httpapi/batch_order.h"
+#include "httpapi/body.h"
 #include "httpapi/carried.h"
 #include "httpapi/depends.h"
 #include "httpapi/handlers.h"
@@ -51,6 +52,7 @@ static void batching_free(void *work)
 static const cJSON *find_jobs(const struct batching *batching,
 			      const struct config *config, struct problems *problems)
 {
+	static const char *const known[] = {"jobs"};
 	const cJSON *member, *jobs = json_get(batching->tree, "jobs");
 	const int64_t max = config->limits.batch_jobs;
 	if (!cJSON_IsObject(batching->tree)) {
@@ -60,8 +62,7 @@ static const cJSON *find_jobs(const struct batching *batching,
 	cJSON_ArrayForEach(member, batching->tree)
 	{
 		if (strcmp(member->string, "jobs") != 0)
-			problems_add_member(problems, "#", member->string,
-					    "unknown key; a batch has only \"jobs\"");
+			body_complain_unknown(problems, "#", member->string, known, 1);
 	}
 	if (!cJSON_IsArray(jobs) || !jobs->child)
 		problems_add(problems, "#/jobs", "must be an array of at least one job");
@@ -147,6 +148,7 @@ static int read_batch(struct request *request, struct batching *batching,
 	if (!jobs)
 		return 0;
 	read_jobs(request, batching, jobs, problems);
+	unique_keys_check(batching->intake, batching->count, problems);
 	if (is_too_dependent(batching, config, problems))
 		return 0;
 	if (resolve_jobs(request, batching, problems, err) < 0)

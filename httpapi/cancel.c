@@ -1,12 +1,10 @@
 /* cancel.c - POST /v1/jobs/{id}/cancel. */
 #include "httpapi/answer.h"
+#include "httpapi/body.h"
 #include "httpapi/handlers.h"
 #include "httpapi/lookup.h"
-#include "httpapi/members.h"
 #include "httpapi/wait.h"
 #include "httpapi/writer.h"
-
-#define REASON_BYTES_MAX 1000
 
 struct cancelling {
 	struct wait wait; /* first: wait.c finds it as request->work */
@@ -24,57 +22,31 @@ static void cancelling_free(void *work)
 	free(cancelling);
 }
 
-/* The body is small enough for a table of three without readers of its own. */
-static void read_member(struct problems *problems, struct cancelling *cancelling,
-			const cJSON *member)
+static void read_reason(struct problems *problems, const char *pointer,
+			const cJSON *value, void *wish)
 {
-	static const char *const known[] = {"reason", "force", "cascade"};
-	const char *name = member->string;
-	struct cancel_wish *wish = &cancelling->wish;
-	if (cJSON_IsNull(member))
-		return;
-	if (strcmp(name, "reason") == 0) {
-		if (!cJSON_IsString(member) ||
-		    strlen(member->valuestring) > REASON_BYTES_MAX)
-			problems_add(problems, "#/reason",
-				     "must be a string of at most %d bytes",
-				     REASON_BYTES_MAX);
-		else
-			wish->text = member->valuestring;
-	} else if (strcmp(name, "force") == 0) {
-		if (!cJSON_IsBool(member))
-			problems_add(problems, "#/force", "must be true or false");
-		wish->is_forced = cJSON_IsTrue(member);
-	} else if (strcmp(name, "cascade") == 0) {
-		if (!cJSON_IsBool(member))
-			problems_add(problems, "#/cascade", "must be true or false");
-		wish->is_cascade = cJSON_IsTrue(member);
-	} else {
-		const char *nearest = text_nearest(name, known, ARRAY_SIZE(known));
-		problems_add_member(problems, "#", name, "unknown key%s%s%s",
-				    nearest ? "; did you mean \"" : "",
-				    nearest ? nearest : "", nearest ? "\"?" : "");
-	}
+	((struct cancel_wish *)wish)->text = body_reason(problems, pointer, value);
 }
 
-static int read_body(struct request *request, struct cancelling *cancelling,
-		     struct problems *problems, struct err *err)
+static void read_force(struct problems *problems, const char *pointer, const cJSON *value,
+		       void *wish)
 {
-	if (request->body.length == 0)
-		return 0;
-	if (json_parse(buf_text(&request->body), request->body.length, NULL,
-		       &cancelling->tree, err) < 0)
-		return -1;
-	if (!cJSON_IsObject(cancelling->tree))
-		problems_add(problems, "#", "must be an object");
-	const cJSON *member;
-	cJSON_ArrayForEach(member, cancelling->tree)
-	{
-		if (cJSON_IsObject(cancelling->tree))
-			read_member(problems, cancelling, member);
-	}
-	return 0;
+	((struct cancel_wish *)wish)->is_forced = body_flag(problems, pointer, value);
 }
+
+static void read_cascade(struct problems *problems, const char *pointer,
+			 const cJSON *value, void *wish)
+{
+	((struct cancel_wish *)wish)->is_cascade = body_flag(problems, pointer, value);
+}
+
+/* clang-format off */
+static const struct body_member MEMBERS[] = {
+	{.name = "reason",  .read = read_reason},
+	{.name = "force",   .read = read_force},
+	{.name = "cascade", .read = read_cascade},
+};
+/* clang-format on */
 
 /* The commit is behind us: the job as it is now, 202 while it is being stopped. */
 static enum MHD_Result go_on(struct request *request)
@@ -106,7 +78,8 @@ enum MHD_Result handle_job_cancel(struct request *request)
 	request_keep(request, cancelling, cancelling_free);
 	struct problems problems;
 	problems_init(&problems);
-	int result = read_body(request, cancelling, &problems, &err);
+	int result = body_read(request, MEMBERS, ARRAY_SIZE(MEMBERS), &cancelling->wish,
+			       &cancelling->tree, &problems, &err);
 	if (result == 0 && problems.total > 0) {
 		enum MHD_Result answered =
 			answer_problems(request, ERR_INVALID, &problems);

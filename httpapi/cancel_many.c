@@ -3,11 +3,10 @@
  * In slices, each a write of its own: the writer's other requests get their turn between
  * them, and no transaction becomes long. Who goes away leaves the rest alive. */
 #include "httpapi/answer.h"
+#include "httpapi/body.h"
 #include "httpapi/handlers.h"
 #include "httpapi/readers.h"
 #include "httpapi/writer.h"
-
-#define REASON_BYTES_MAX 1000
 
 struct cancelling_many {
 	struct write write; /* of one slice */
@@ -18,7 +17,6 @@ struct cancelling_many {
 	struct cancel_progress before, after; /* how far it was, and how far it came */
 	bool force;
 	bool is_dry_run; /* looks, and writes nothing */
-	bool has_filter;
 };
 
 static void cancelling_many_free(void *work)
@@ -70,13 +68,14 @@ static void read_values(struct problems *problems, struct cancelling_many *many,
 	}
 }
 
-static void read_filter(struct problems *problems, struct cancelling_many *many,
-			const cJSON *member)
+static void read_filter(struct problems *problems, const char *pointer,
+			const cJSON *member, void *target)
 {
+	struct cancelling_many *many = target;
 	const size_t before = problems->total;
 	const cJSON *value;
 	if (!cJSON_IsObject(member)) {
-		problems_add(problems, "#/filter", "must be an object");
+		problems_add(problems, pointer, "must be an object");
 		return;
 	}
 	cJSON_ArrayForEach(value, member)
@@ -85,7 +84,7 @@ static void read_filter(struct problems *problems, struct cancelling_many *many,
 			read_values(problems, many, value);
 	}
 	if (problems->total == before && !job_filter_narrows(&many->filter))
-		problems_add(problems, "#/filter",
+		problems_add(problems, pointer,
 			     "needs at least one of state, queue, task, owner, label, "
 			     "batch, created_after, created_before");
 	const struct filter_values *states = &many->filter.any[FILTER_STATE];
@@ -97,83 +96,33 @@ static void read_filter(struct problems *problems, struct cancelling_many *many,
 				     states->value[i]);
 }
 
-static void read_reason(struct problems *problems, struct cancelling_many *many,
-			const cJSON *member)
+static void read_reason(struct problems *problems, const char *pointer,
+			const cJSON *value, void *many)
 {
-	if (!cJSON_IsString(member) || strlen(member->valuestring) > REASON_BYTES_MAX)
-		problems_add(problems, "#/reason", "must be a string of at most %d bytes",
-			     REASON_BYTES_MAX);
-	else
-		many->text = member->valuestring;
+	((struct cancelling_many *)many)->text = body_reason(problems, pointer, value);
 }
 
-static void read_force(struct problems *problems, struct cancelling_many *many,
-		       const cJSON *member)
+static void read_force(struct problems *problems, const char *pointer, const cJSON *value,
+		       void *many)
 {
-	if (!cJSON_IsBool(member))
-		problems_add(problems, "#/force", "must be true or false");
-	many->force = cJSON_IsTrue(member);
+	((struct cancelling_many *)many)->force = body_flag(problems, pointer, value);
 }
 
-static void read_dry_run(struct problems *problems, struct cancelling_many *many,
-			 const cJSON *member)
+static void read_dry_run(struct problems *problems, const char *pointer,
+			 const cJSON *value, void *many)
 {
-	if (!cJSON_IsBool(member))
-		problems_add(problems, "#/dry_run", "must be true or false");
-	many->is_dry_run = cJSON_IsTrue(member);
+	((struct cancelling_many *)many)->is_dry_run =
+		body_flag(problems, pointer, value);
 }
 
-static const struct {
-	const char *name;
-	void (*read)(struct problems *problems, struct cancelling_many *many,
-		     const cJSON *member);
-} MEMBERS[] = {
-	{"filter", read_filter},
-	{"reason", read_reason},
-	{"force", read_force},
-	{"dry_run", read_dry_run},
+/* clang-format off */
+static const struct body_member MEMBERS[] = {
+	{.name = "filter",  .read = read_filter, .is_required = true},
+	{.name = "reason",  .read = read_reason},
+	{.name = "force",   .read = read_force},
+	{.name = "dry_run", .read = read_dry_run},
 };
-
-static void read_member(struct problems *problems, struct cancelling_many *many,
-			const cJSON *member)
-{
-	const char *names[ARRAY_SIZE(MEMBERS)];
-	for (size_t i = 0; i < ARRAY_SIZE(MEMBERS); i++) {
-		names[i] = MEMBERS[i].name;
-		if (strcmp(member->string, names[i]) != 0)
-			continue;
-		if (i == 0)
-			many->has_filter = !cJSON_IsNull(member);
-		if (!cJSON_IsNull(member))
-			MEMBERS[i].read(problems, many, member);
-		return;
-	}
-	const char *nearest = text_nearest(member->string, names, ARRAY_SIZE(names));
-	problems_add_member(problems, "#", member->string, "unknown key%s%s%s",
-			    nearest ? "; did you mean \"" : "", nearest ? nearest : "",
-			    nearest ? "\"?" : "");
-}
-
-static int read_body(struct request *request, struct cancelling_many *many,
-		     struct problems *problems, struct err *err)
-{
-	const cJSON *member;
-	if (json_parse(buf_text(&request->body), request->body.length, NULL, &many->tree,
-		       err) < 0)
-		return -1;
-	if (!cJSON_IsObject(many->tree)) {
-		problems_add(problems, "#", "must be an object");
-		return 0;
-	}
-	cJSON_ArrayForEach(member, many->tree)
-	{
-		read_member(problems, many, member);
-	}
-	if (!many->has_filter)
-		problems_add(problems, "#/filter",
-			     "is required: say which jobs are to be cancelled");
-	return 0;
-}
+/* clang-format on */
 
 /* --- doing it --- */
 
@@ -249,7 +198,8 @@ enum MHD_Result handle_jobs_cancel(struct request *request)
 	struct problems problems;
 	request_keep(request, many, cancelling_many_free);
 	problems_init(&problems);
-	int result = read_body(request, many, &problems, &err);
+	int result = body_read(request, MEMBERS, ARRAY_SIZE(MEMBERS), many, &many->tree,
+			       &problems, &err);
 	if (result == 0 && problems.total > 0) {
 		enum MHD_Result answered =
 			answer_problems(request, ERR_INVALID, &problems);

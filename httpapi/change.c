@@ -1,7 +1,8 @@
 /* change.c - PATCH /v1/jobs/{id}.
  *
  * A member stands for the value it would have had in the submission, and null for what it
- * would have been without (RFC 7396), so the readers are those of a submission. */
+ * would have been without (RFC 7396), so the readers are those of a submission. But for a
+ * task's default priority: the task may be another one by now, so null is 0 for all. */
 #include "httpapi/answer.h"
 #include "httpapi/handlers.h"
 #include "httpapi/lookup.h"

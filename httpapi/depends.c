@@ -12,6 +12,24 @@ static int compare_refs(const void *a, const void *b)
 	return order != 0 ? order : (one->index > two->index) - (one->index < two->index);
 }
 
+/* Sorts them; a problem for each whose name another one has. `member` is where it stands
+ * in a job. */
+static void refs_sort(struct refs *refs, const char *member, const char *what,
+		      struct problems *problems)
+{
+	qsort(refs->item, refs->count, sizeof(*refs->item), compare_refs);
+	for (size_t i = 1; i < refs->count; i++) {
+		if (strcmp(refs->item[i].name, refs->item[i - 1].name) != 0)
+			continue;
+		char pointer[64];
+		snprintf(pointer, sizeof(pointer), "#/jobs/%zu/%s", refs->item[i].index,
+			 member);
+		problems_add(problems, pointer,
+			     "\"%s\" is the %s of another job of this batch",
+			     refs->item[i].name, what);
+	}
+}
+
 void refs_init(struct refs *refs, const struct intake *intake, size_t count,
 	       struct problems *problems)
 {
@@ -19,16 +37,19 @@ void refs_init(struct refs *refs, const struct intake *intake, size_t count,
 	for (size_t i = 0; i < count; i++)
 		if (intake[i].ref)
 			refs->item[refs->count++] = (struct ref){intake[i].ref, i};
-	qsort(refs->item, refs->count, sizeof(*refs->item), compare_refs);
-	for (size_t i = 1; i < refs->count; i++) {
-		if (strcmp(refs->item[i].name, refs->item[i - 1].name) != 0)
-			continue;
-		char pointer[64];
-		snprintf(pointer, sizeof(pointer), "#/jobs/%zu/ref", refs->item[i].index);
-		problems_add(problems, pointer,
-			     "\"%s\" is the ref of another job of this batch",
-			     refs->item[i].name);
-	}
+	refs_sort(refs, "ref", "ref", problems);
+}
+
+void unique_keys_check(const struct intake *intake, size_t count,
+		       struct problems *problems)
+{
+	struct refs keys = {.item = mem_array(count + 1, sizeof(*keys.item))};
+	for (size_t i = 0; i < count; i++)
+		if (intake[i].submission.unique_key)
+			keys.item[keys.count++] =
+				(struct ref){intake[i].submission.unique_key, i};
+	refs_sort(&keys, "unique/key", "unique key", problems);
+	refs_release(&keys);
 }
 
 void refs_release(struct refs *refs)

@@ -25,6 +25,11 @@ void refs_init(struct refs *refs, const struct intake *intake, size_t count,
 	       struct problems *problems);
 void refs_release(struct refs *refs);
 
+/* A problem for each unique key that comes twice in a batch: the second job could only be
+ * the first one, be refused because of it, or cancel it before it is answered. */
+void unique_keys_check(const struct intake *intake, size_t count,
+		       struct problems *problems);
+
 /* Does the submission name any job at all? */
 bool depends_has_any(const struct intake *intake);
 

@@ -61,7 +61,7 @@ static int run_undrain(struct queue *queue, const struct steer_wish *wish,
 	return queue_undrain(queue, wish->principal, err);
 }
 
-static const struct steer_member DRAIN_MEMBERS[] = {
+static const struct body_member DRAIN_MEMBERS[] = {
 	{.name = "reason", .read = steer_reason},
 };
 static const struct steering DRAIN = {.run = run_drain,

@@ -8,9 +8,6 @@
 #include "httpapi/readers.h"
 #include "httpapi/writer.h"
 
-/* A worker writes its heartbeat every few seconds; this many without one are too many. */
-#define HEARTBEAT_OLD_US (INT64_C(15) * US_PER_S)
-
 /* Space left in the state directory. */
 #define DISK_WARN_BYTES (INT64_C(1) << 30)
 #define DISK_FAIL_BYTES (INT64_C(64) << 20)
@@ -53,7 +50,7 @@ static void put_check(struct json_writer *json, const char *name, enum verdict v
 bool worker_is_alive(const struct worker_info *worker)
 {
 	return worker->stopped_at == 0 &&
-	       clock_now_us() - worker->heartbeat_at <= HEARTBEAT_OLD_US;
+	       clock_now_us() - worker->heartbeat_at <= WORKER_ALIVE_US;
 }
 
 static enum verdict check_worker(struct request *request, const char **ret_output)

@@ -83,10 +83,10 @@ static const struct {
 	const char *name;
 	int (*read)(struct listing *listing, const char *text, struct err *err);
 } READERS[] = {
-	{"sort", read_sort},
-	{"limit", read_limit},
-	{"count", read_count},
-	{"cursor", cursor_read}, /* last: it belongs to the others */
+	{.name = "sort", .read = read_sort},
+	{.name = "limit", .read = read_limit},
+	{.name = "count", .read = read_count},
+	{.name = "cursor", .read = cursor_read}, /* last: it belongs to the others */
 };
 
 static void complain(struct problems *problems, const char *name, const struct err *err)
@@ -116,22 +116,31 @@ static void read_query(const struct request *request, struct listing *listing,
 
 /* --- the answer --- */
 
-static void put_items(struct json_writer *json, struct queue *queue,
-		      const struct viewer *viewer, const struct config *config,
-		      const struct job_list *list)
+static int put_item(struct json_writer *json, struct queue *queue,
+		    const struct viewer *viewer, const struct config *config,
+		    const struct job *job, struct err *err)
 {
-	json_open(json, "items", '[');
-	for (size_t i = 0; i < list->count; i++) {
-		struct job_face face;
-		struct job_parts parts = {0};
-		struct err err = ERR_INIT;
-		job_face_of_job(&face, &parts, queue, viewer, config, &list->item[i],
-				&err);
-		job_face_hindrance(&face, queue, &list->item[i], &err);
+	struct job_face face;
+	struct job_parts parts = {0};
+	int result = job_face_of_job(&face, &parts, queue, viewer, config, job, err);
+	if (result >= 0)
+		result = job_face_hindrance(&face, queue, job, err);
+	if (result >= 0)
 		job_put(json, NULL, &face);
-		job_parts_release(&parts);
-	}
+	job_parts_release(&parts);
+	return result < 0 ? -1 : 0;
+}
+
+static int put_items(struct json_writer *json, struct queue *queue,
+		     const struct viewer *viewer, const struct config *config,
+		     const struct job_list *list, struct err *err)
+{
+	int result = 0;
+	json_open(json, "items", '[');
+	for (size_t i = 0; i < list->count && result == 0; i++)
+		result = put_item(json, queue, viewer, config, &list->item[i], err);
 	json_close(json, ']');
+	return result;
 }
 
 static int put_count(struct json_writer *json, struct queue *queue,
@@ -163,6 +172,7 @@ static void link_next(struct MHD_Response *response, const struct request *reque
 		      buf_text(&query), cursor);
 }
 
+/* Within a snapshot, so that each item is as it was when the list was made. */
 static enum MHD_Result list_jobs(struct request *request, struct queue *queue,
 				 const struct listing *listing)
 {
@@ -181,10 +191,13 @@ static enum MHD_Result list_jobs(struct request *request, struct queue *queue,
 	}
 	json_writer_init(&json, &body);
 	json_open(&json, NULL, '{');
-	put_items(&json, queue, &listing->viewer, &request->settings->config, &list);
+	int result = put_items(&json, queue, &listing->viewer, &request->settings->config,
+			       &list, &err);
 	json_put_text(&json, "next_cursor", list.has_next ? cursor : NULL);
 	job_list_release(&list);
-	if (listing->is_counted && put_count(&json, queue, listing, &err) < 0) {
+	if (result == 0 && listing->is_counted)
+		result = put_count(&json, queue, listing, &err);
+	if (result < 0) {
 		buf_release(&body);
 		return answer_error(request, &err);
 	}
@@ -213,7 +226,13 @@ enum MHD_Result handle_job_list(struct request *request)
 	problems_release(&problems);
 	if (readers_take(readers, &queue, &err) < 0)
 		return answer_error(request, &err);
-	enum MHD_Result result = list_jobs(request, queue, &listing);
+	enum MHD_Result answered;
+	if (queue_snapshot_begin(queue, &err) < 0) {
+		answered = answer_error(request, &err);
+	} else {
+		answered = list_jobs(request, queue, &listing);
+		queue_snapshot_end(queue);
+	}
 	readers_give(readers, queue);
-	return result;
+	return answered;
 }

@@ -4,6 +4,8 @@
 #include <ctype.h>
 #include <math.h>
 
+#include "httpapi/body.h"
+
 #define MEMBERS_MAX 32
 #define LABEL_NAME_BYTES 63
 #define LABEL_VALUE_BYTES 255
@@ -23,12 +25,7 @@ static void complain_unknown(struct reading *reading, const char *pointer,
 	const char *names[MEMBERS_MAX];
 	for (size_t i = 0; i < count; i++)
 		names[i] = rows[i].name;
-	const char *nearest = text_nearest(name, names, count);
-	if (nearest)
-		problems_add_member(reading->problems, pointer, name,
-				    "unknown key; did you mean \"%s\"?", nearest);
-	else
-		problems_add_member(reading->problems, pointer, name, "unknown key");
+	body_complain_unknown(reading->problems, pointer, name, names, count);
 }
 
 void members_read(struct reading *reading, const char *pointer, const cJSON *object,

@@ -93,8 +93,9 @@ enum MHD_Result handle_queue_get(struct request *request)
 /* --- changes --- */
 
 static void read_until(struct problems *problems, const char *pointer, const cJSON *value,
-		       struct steer_wish *wish)
+		       void *target)
 {
+	struct steer_wish *wish = target;
 	int64_t at = 0;
 	if (!cJSON_IsString(value) || clock_parse(value->valuestring, &at) != 0)
 		problems_add(problems, pointer,
@@ -109,8 +110,9 @@ static void read_until(struct problems *problems, const char *pointer, const cJS
 /* null is what the answer shows for a queue without a limit, so it means the same here.
  */
 static void read_max_running(struct problems *problems, const char *pointer,
-			     const cJSON *value, struct steer_wish *wish)
+			     const cJSON *value, void *target)
 {
+	struct steer_wish *wish = target;
 	double number = cJSON_IsNumber(value) ? value->valuedouble : -1;
 	const char *word = cJSON_GetStringValue(value);
 	if (cJSON_IsNull(value))
@@ -145,11 +147,11 @@ static int run_limit(struct queue *queue, const struct steer_wish *wish, struct 
 }
 
 /* clang-format off */
-static const struct steer_member PAUSE_MEMBERS[] = {
+static const struct body_member PAUSE_MEMBERS[] = {
 	{.name = "reason", .read = steer_reason},
 	{.name = "until",  .read = read_until},
 };
-static const struct steer_member CHANGE_MEMBERS[] = {
+static const struct body_member CHANGE_MEMBERS[] = {
 	{.name = "max_running", .read = read_max_running, .is_required = true, .takes_null = true},
 };
 static const struct steering

@@ -1,8 +1,11 @@
 /* rerun.c - POST /v1/jobs/{id}/rerun: a new job like one that has ended. */
 #include "httpapi/answer.h"
+#include "httpapi/body.h"
 #include "httpapi/carried.h"
 #include "httpapi/handlers.h"
+#include "httpapi/lane_names.h"
 #include "httpapi/lookup.h"
+#include "httpapi/readers.h"
 #include "httpapi/wait.h"
 #include "httpapi/writer.h"
 
@@ -30,34 +33,39 @@ static enum MHD_Result go_on(struct request *request)
 	return wait_and_answer(request, &rerunning->wait);
 }
 
-/* Nothing, or {"cascade": true}. */
-static int read_body(const struct request *request, bool *ret_cascade,
-		     struct problems *problems, struct err *err)
+static void read_cascade(struct problems *problems, const char *pointer,
+			 const cJSON *value, void *wish)
 {
-	cJSON *tree = NULL;
-	const cJSON *member;
-	if (request->body.length == 0)
-		return 0;
-	if (json_parse(buf_text(&request->body), request->body.length, NULL, &tree, err) <
-	    0)
+	((struct rerun_wish *)wish)->is_cascade = body_flag(problems, pointer, value);
+}
+
+static const struct body_member MEMBERS[] = {
+	{.name = "cascade", .read = read_cascade},
+};
+
+/* The id of the old job, whose queue must be one that a submission could name, too. */
+static int find_old(struct request *request, struct rerunning *rerunning, struct err *err)
+{
+	const struct config *config = &request->settings->config;
+	struct readers *readers = request->server->readers;
+	struct queue *queue = NULL;
+	struct job job = {0};
+	if (readers_take(readers, &queue, err) < 0)
 		return -1;
-	if (!cJSON_IsObject(tree))
-		problems_add(problems, "#", "must be an object");
-	else
-		cJSON_ArrayForEach(member, tree)
-		{
-			if (strcmp(member->string, "cascade") != 0)
-				problems_add_member(
-					problems, "#", member->string,
-					"unknown key; there is only \"cascade\"");
-			else if (!cJSON_IsBool(member) && !cJSON_IsNull(member))
-				problems_add(problems, "#/cascade",
-					     "must be true or false");
-			else
-				*ret_cascade = cJSON_IsTrue(member);
-		}
-	cJSON_Delete(tree);
-	return 0;
+	int result = lookup_job(request, queue, &job, err);
+	readers_give(readers, queue);
+	if (result < 0)
+		return -1;
+	snprintf(rerunning->id, sizeof(rerunning->id), "%s", job.id);
+	if (!lane_is_known(config, job.queue)) {
+		AUTO_BUF struct buf words = BUF_INIT(LANE_WORDS_MAX);
+		lane_complain(config, job.queue, &words);
+		result = err_set(err, ERR_INVALID,
+				 "its queue is not configured any more: %s",
+				 buf_text(&words));
+	}
+	job_release(&job);
+	return result;
 }
 
 static int run_rerun(struct queue *queue, struct write *write)
@@ -75,7 +83,7 @@ static enum MHD_Result commit(struct request *request)
 	struct rerunning *rerunning = request->work;
 	struct err err = ERR_INIT;
 	int keyed = carried_key(request, rerunning->key, &err);
-	if (keyed < 0 || lookup_job_id(request, rerunning->id, &err) < 0)
+	if (keyed < 0 || find_old(request, rerunning, &err) < 0)
 		return answer_error(request, &err);
 	if (keyed > 0) {
 		carried_hash(request, rerunning->body_hash);
@@ -94,9 +102,12 @@ enum MHD_Result handle_job_rerun(struct request *request)
 	struct rerunning *rerunning = mem_alloc(sizeof(*rerunning));
 	struct err err = ERR_INIT;
 	struct problems problems;
+	cJSON *tree = NULL;
 	request_keep(request, rerunning, free);
 	problems_init(&problems);
-	int result = read_body(request, &rerunning->wish.is_cascade, &problems, &err);
+	int result = body_read(request, MEMBERS, ARRAY_SIZE(MEMBERS), &rerunning->wish,
+			       &tree, &problems, &err);
+	cJSON_Delete(tree);
 	enum MHD_Result answered;
 	if (result < 0)
 		answered = answer_error(request, &err);

@@ -18,7 +18,8 @@ int settings_load(struct settings **ret, const char *path, struct err *err)
 	return 0;
 }
 
-struct settings *settings_hold(struct settings *settings)
+/* One more holder. */
+static struct settings *settings_hold(struct settings *settings)
 {
 	atomic_fetch_add(&settings->holders, 1);
 	return settings;

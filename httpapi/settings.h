@@ -28,8 +28,7 @@ struct settings_cell {
  * gives it back. The errors of config_load and tasks_load. */
 int settings_load(struct settings **ret, const char *path, struct err *err);
 
-/* One more holder, one less; the last one's giving frees it. */
-struct settings *settings_hold(struct settings *settings);
+/* One holder less; the last one's giving frees it. */
 void settings_give(struct settings *settings);
 
 /* Begins with `settings`, of which it becomes a holder. */

@@ -1,8 +1,8 @@
 /* signal.c - POST /v1/jobs/{id}/signal. */
 #include "httpapi/answer.h"
+#include "httpapi/body.h"
 #include "httpapi/handlers.h"
 #include "httpapi/lookup.h"
-#include "httpapi/members.h"
 #include "httpapi/wait.h"
 #include "httpapi/writer.h"
 
@@ -24,26 +24,19 @@ static int number_of(const cJSON *value)
 	return signal_parse(digits);
 }
 
-static void read_members(const cJSON *tree, struct problems *problems, int *ret_signal)
+static void read_signal(struct problems *problems, const char *pointer,
+			const cJSON *value, void *ret_signal)
 {
-	const cJSON *member, *value = json_get(tree, "signal");
-	*ret_signal = number_of(value);
-	if (!cJSON_IsObject(tree)) {
-		problems_add(problems, "#", "must be an object");
-		return;
-	}
-	cJSON_ArrayForEach(member, tree)
-	{
-		if (strcmp(member->string, "signal") != 0)
-			problems_add_member(problems, "#", member->string,
-					    "unknown key; there is only \"signal\"");
-	}
-	if (!value)
-		problems_add(problems, "#/signal", "is required");
-	else if (*ret_signal < 0)
-		problems_add(problems, "#/signal",
+	const int signal = number_of(value);
+	if (signal < 0)
+		problems_add(problems, pointer,
 			     "must be a signal's name such as \"USR1\", or its number");
+	*(int *)ret_signal = signal;
 }
+
+static const struct body_member MEMBERS[] = {
+	{.name = "signal", .read = read_signal, .is_required = true},
+};
 
 /* The commit is behind us: the worker has been told. */
 static enum MHD_Result go_on(struct request *request)
@@ -65,11 +58,11 @@ static int read_request(struct request *request, struct signalling *signalling,
 			struct problems *problems, struct err *err)
 {
 	cJSON *tree = NULL;
-	if (json_parse(buf_text(&request->body), request->body.length, NULL, &tree, err) <
-	    0)
-		return -1;
-	read_members(tree, problems, &signalling->signal);
+	int result = body_read(request, MEMBERS, ARRAY_SIZE(MEMBERS), &signalling->signal,
+			       &tree, problems, err);
 	cJSON_Delete(tree);
+	if (result < 0)
+		return -1;
 	return problems->total > 0 ? 0
 				   : lookup_job_id(request, signalling->wait.job_id, err);
 }

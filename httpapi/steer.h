@@ -5,6 +5,7 @@
 #ifndef REEVE_HTTPAPI_STEER_H
 #define REEVE_HTTPAPI_STEER_H
 
+#include "httpapi/body.h"
 #include "httpapi/request.h"
 #include "httpapi/writer.h"
 
@@ -17,19 +18,10 @@ struct steer_wish {
 	int64_t max_running;   /* as queue_lane_limit takes it */
 };
 
-/* A member of the body. `read` puts it into the wish, or complains. */
-struct steer_member {
-	const char *name;
-	bool is_required;
-	bool takes_null; /* else null is the same as leaving it out */
-	void (*read)(struct problems *problems, const char *pointer, const cJSON *value,
-		     struct steer_wish *wish);
-};
-
 struct steering {
 	/* Writes it (see struct write). */
 	int (*run)(struct queue *queue, const struct steer_wish *wish, struct err *err);
-	const struct steer_member *member;
+	const struct body_member *member; /* of struct steer_wish */
 	size_t members;
 	/* Answers once it is committed. */
 	enum MHD_Result (*answer)(struct request *request);
@@ -39,8 +31,8 @@ struct steering {
  * that the path names (if it names one), and answers. */
 enum MHD_Result steer_run(struct request *request, const struct steering *steering);
 
-/* Words of a person: a string of at most 1000 bytes, into wish->reason. */
+/* The reader of `reason` of a struct steer_wish. */
 void steer_reason(struct problems *problems, const char *pointer, const cJSON *value,
-		  struct steer_wish *wish);
+		  void *wish);
 
 #endif

@@ -4,11 +4,8 @@
  * They are kept as they were written, and read at each submission by the same readers as
  * the request's own members. Here they are checked, so that a mistake is found with its
  * place when the configuration is read; a test compares with what a submission takes. */
-#include <ctype.h>
-
 #include "tasks/definition.h"
 
-#define QUEUE_NAME_BYTES 64
 #define PRIORITY_MAX 100
 #define ATTEMPTS_MAX 1000
 #define SECONDS_MAX (10.0 * 365 * 86400)
@@ -23,26 +20,16 @@ static void keep(struct task *task, const char *name, const cJSON *value)
 
 /* --- queue and priority --- */
 
-static bool is_queue_name(const char *text)
-{
-	size_t length = strlen(text);
-
-	for (size_t i = 0; i < length; i++)
-		if (!isalnum((unsigned char)text[i]) && !strchr("_.-", text[i]))
-			return false;
-	return length > 0 && length <= QUEUE_NAME_BYTES;
-}
-
 void default_queue(struct task_reader *reader, const char *path, const cJSON *value,
 		   void *target)
 {
 	const char *text = cJSON_GetStringValue(value);
 
-	if (!text || !is_queue_name(text))
+	if (!text || !queue_name_is_valid(text))
 		task_fault(reader, path,
 			   "expected the name of a queue: letters, digits, - . and _, at "
 			   "most %d",
-			   QUEUE_NAME_BYTES);
+			   QUEUE_NAME_MAX);
 	else
 		keep(target, "queue", value);
 }

@@ -52,6 +52,8 @@ MISTAKES = [
      "#/jobs/1/expires_at"),
     ({"jobs": [item(), item(timout_s=1)]}, "#/jobs/1/timout_s"),
     ({"jobs": [item("a"), item("b"), item("a")]}, "#/jobs/2/ref"),
+    ({"jobs": [item(unique={"key": "k", "on_conflict": word}) for word in ("return", "replace")]},
+     "#/jobs/1/unique/key"),
     ({"jobs": [{"command": "true", "ref": ""}]}, "#/jobs/0/ref"),
     ({"jobs": [item("a b")]}, "#/jobs/0/ref"), ({"jobs": [item("@a")]}, "#/jobs/0/ref"),
     ({"jobs": [item("a" * 65)]}, "#/jobs/0/ref"), ({"jobs": [{"command": "true", "ref": 1}]}, "#/jobs/0/ref"),
@@ -203,6 +205,20 @@ def test_unique_work_in_a_batch(server):  # noqa: F811
     assert refused.status == 409 and living["id"] in refused.text
     assert pointers(refused) == {"#/jobs/2/unique"}
     assert server.sql("SELECT count(*) FROM jobs") == before
+
+
+@pytest.mark.parametrize("word", ["return", "reject", "replace"])
+def test_one_batch_has_no_two_jobs_for_the_same_work(server, word):  # noqa: F811
+    living = server.submit("true", hold=True, unique={"key": "twice-" + word})
+    unique = {"key": "twice-" + word, "on_conflict": word}
+    before = server.sql("SELECT count(*) FROM jobs")
+    refused = send(server, [item(), item(unique=unique), item(unique={"key": "once"}), item(unique=unique),
+                            item(unique=unique)])
+    assert refused.status == 422
+    assert pointers(refused) == {"#/jobs/3/unique/key", "#/jobs/4/unique/key"}
+    assert "twice-" + word in refused.text and "another job of this batch" in refused.text
+    assert server.sql("SELECT count(*) FROM jobs") == before
+    assert server.job(living)["state"] == "waiting"
 
 
 def test_the_same_key_gives_the_same_batch(server):  # noqa: F811

@@ -328,12 +328,24 @@ def test_a_rerun_is_a_new_job_like_it(reeve):
     assert reeve.job(old) == old | {"version": reeve.job(old)["version"]}
 
 
+def test_a_rerun_is_neither_kept_nor_that_unique_work(reeve):
+    reeve.start()
+    old = reeve.run("true", unique={"key": "work"}, keep=True)
+    assert (old["unique_key"], old["keep"]) == ("work", True)
+    living = reeve.submit("true", hold=True, unique={"key": "work"})
+    new = rerun(reeve, old)
+    assert new.status == 201 and new.json()["id"] != living["id"]
+    assert (new.json()["unique_key"], new.json()["keep"]) == (None, False)
+
+
 def test_what_has_not_ended_is_not_run_again(server):  # noqa: F811
     job = server.submit("true")
     assert rerun(server, job).status == 409
     assert server.request("POST", f"/v1/jobs/{NOBODY}/rerun").status == 404
     assert pointers(rerun(server, job, cascade="yes")) == {"#/cascade"}
     assert pointers(rerun(server, job, all=True)) == {"#/all"}
+    assert rerun(server, job, cascades=True).json()["errors"] == [
+        {"pointer": "#/cascades", "detail": 'unknown key; did you mean "cascade"?'}]
 
 
 def test_a_rerun_that_is_asked_for_again_is_made_once(reeve):

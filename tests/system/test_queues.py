@@ -446,6 +446,14 @@ def test_a_queue_that_is_removed_keeps_its_jobs(reeve):
     assert refused(reeve, "POST", "/v1/jobs", {"command": "true", "queue": "thumbs"}) == {"#/queue"}
     change(reeve, "/v1/queues/thumbs/resume")
     assert reeve.wait(job)["state"] == "succeeded"
+    for body in ({}, {"cascade": True}):
+        again = reeve.request("POST", f"/v1/jobs/{job['id']}/rerun", body)
+        assert again.status == 422 and "thumbs" in again.json()["detail"], again
+    assert reeve.sql("SELECT count(*) FROM jobs") == [(1,)]
+    reeve.stop()
+    reeve.config["queues"] = QUEUES
+    reeve.start()
+    assert reeve.request("POST", f"/v1/jobs/{job['id']}/rerun", {}).status == 201
 
 
 # --- who may, and what is wrong ---------------------------------------------------------------
@@ -509,7 +517,9 @@ def test_wrong_bodies_name_every_fault(new_reeve):
     assert refused(one, "POST", "/v1/undrain", {"reason": "x"}) == {"#/reason"}
     for value in (-1, 1.5, 1000001, "many", "", True, [], {}, 1e15):
         assert refused(one, "PATCH", "/v1/queues/thumbs", {"max_running": value}) == {"#/max_running"}
-    assert refused(one, "PATCH", "/v1/queues/thumbs", {}) == {"#/max_running"}
+    for nothing in ({}, ""):
+        headers = {"Content-Type": "application/json"}
+        assert pointers(one.request("PATCH", "/v1/queues/thumbs", nothing, headers=headers)) == {"#/max_running"}
     assert refused(one, "PATCH", "/v1/queues/thumbs", {"Max_running": 1}) == {"#/Max_running", "#/max_running"}
     for method, path in CHANGES:
         assert refused(one, method, path, [1]) == {"#"}

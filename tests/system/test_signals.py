@@ -85,12 +85,13 @@ def test_what_does_not_run_cannot_be_signalled(reeve):
     ({"signal": "SIG"}, {"#/signal"}), ({"signal": ""}, {"#/signal"}), ({"signal": 0}, {"#/signal"}),
     ({"signal": 32}, {"#/signal"}), ({"signal": -9}, {"#/signal"}), ({"signal": 9.5}, {"#/signal"}),
     ({"signal": 1e300}, None), ({"signal": ["USR1"]}, {"#/signal"}), ([], {"#"}),
-    ({"signal": "USR1", "pid": 1}, {"#/pid"})])
+    ("", {"#/signal"}), ({"signal": "USR1", "pid": 1}, {"#/pid"})])
 def test_what_is_no_signal(reeve, body, wrong):
     reeve.write_config()
     reeve.start_httpapi()
     job = reeve.submit("true")
-    answer = reeve.request("POST", f"/v1/jobs/{job['id']}/signal", body)
+    answer = reeve.request("POST", f"/v1/jobs/{job['id']}/signal", body,
+                           headers={"Content-Type": "application/json"})
     if wrong is None:  # no number that JSON may have here
         assert answer.status == 400
     else:
