@@ -162,7 +162,8 @@ void start_claims(struct supervisor *supervisor, struct claim_list *claims);
 
 /* Starts what is at hand, now that slots may have come free. What others have written
  * meanwhile is looked at first: nothing is started of a queue that was paused, and nobody
- * who was claimed ahead is started before one whose turn it is. */
+ * who was claimed ahead is started before one whose turn it is. What should have started
+ * before now goes back, to expire. */
 void start_waiting(struct supervisor *supervisor);
 
 /* --- due.c --- */
