@@ -86,17 +86,13 @@ static enum signal_fate send(const struct work *work, int number)
 	return fate;
 }
 
-static const struct work *work_of(const struct supervisor *supervisor,
-				  const struct signal_request *request)
+static const struct work *living_work(const struct supervisor *supervisor,
+				      const struct signal_request *request)
 {
-	for (size_t i = 0; i < supervisor->works.count; i++) {
-		const struct work *work = supervisor->works.item[i];
+	const struct work *work =
+		work_find(supervisor, request->job_row, request->number);
 
-		if (work->job_row == request->job_row &&
-		    work->name.number == request->number)
-			return work->phase != WORK_CLOSING ? work : NULL;
-	}
-	return NULL;
+	return work != NULL && work->phase != WORK_CLOSING ? work : NULL;
 }
 
 /* Adds what is to be done with it, if that can be said already. */
@@ -107,7 +103,7 @@ static void plan(struct supervisor *supervisor, const struct signal_request *req
 		.id = request->id, .signal = request->signal, .fate = SIGNAL_UNKNOWN};
 
 	if (request->sent_by == 0) {
-		one.work = work_of(supervisor, request);
+		one.work = living_work(supervisor, request);
 		one.fate = SIGNAL_TOO_LATE;
 	}
 	if (one.work != NULL && one.work->phase != WORK_RUNNING) {

@@ -122,6 +122,9 @@ enum work_event {
 struct work *work_add(struct supervisor *supervisor, const char *job_id, int number,
 		      int64_t job_row);
 
+/* The one of this job's row and number; NULL: none. */
+struct work *work_find(const struct supervisor *supervisor, int64_t job_row, int number);
+
 /* Removes and frees the closing ones, or all. */
 void works_drop_closing(struct supervisor *supervisor);
 void works_release(struct supervisor *supervisor);
