@@ -191,9 +191,12 @@ void prune_between_rounds(struct supervisor *supervisor, bool is_idle);
 /* How long to sleep for the next step; `timeout_ms` (-1: for ever) when none is near. */
 int prune_timeout_ms(const struct supervisor *supervisor, int timeout_ms);
 
-/* Gives up what is under way; the next one begins anew, when it is due. To be called
- * before the configuration goes. */
+/* Gives up what is under way; the next one begins anew, when it is due. */
 void prune_reset(struct supervisor *supervisor);
+
+/* The same, and what was given up is due at once, retention in any case: its rules may be
+ * others. To be called before the configuration goes. */
+void prune_again(struct supervisor *supervisor);
 
 /* --- adopt.c --- */
 
