@@ -322,6 +322,7 @@ static void close_all(struct supervisor *supervisor)
 	if (supervisor->executor != NULL)
 		supervisor->ops->close(supervisor->executor);
 	works_release(supervisor);
+	signals_release(supervisor);
 	if (supervisor->bell_fd >= 0)
 		bell_unlisten(supervisor->config->state_dir, WORKER_BELL);
 	mem_auto_close(&supervisor->bell_fd);

@@ -63,6 +63,19 @@ struct pruning {
 	int64_t retention_due_us, sweep_due_us, step_due_us;
 };
 
+/* --- signals that people want sent --- */
+
+/* One that we sent, before that could be recorded. */
+struct unsaid {
+	int64_t id; /* of its request */
+	enum signal_fate fate;
+};
+
+struct unsaid_list {
+	struct unsaid *item; /* heap */
+	size_t count;
+};
+
 /* --- the worker --- */
 
 struct supervisor {
@@ -86,17 +99,19 @@ struct supervisor {
 	struct hand hand;    /* the works that wait for a slot */
 
 	struct pruning pruning;
+	struct unsaid_list unsaid;
 
-	bool wants_look;      /* somebody rang, or the database changed */
-	bool wants_signals;   /* some wait for their process, or to be recorded */
-	bool wants_claim;     /* more may be queued, or room has come free */
-	bool is_urgent;	      /* somebody is to be claimed before more is started */
-	bool was_urgent;      /* done, since the last sleep */
-	bool is_waiting;      /* something is short: nothing more before the next tick */
-	bool is_short_logged; /* said so already */
-	bool is_trying;	      /* the last start failed so: claim one at a time */
-	bool is_brisk;	      /* the last job was so short that a commit takes as long */
-	bool is_ending;	      /* SIGTERM: claim nothing more */
+	bool wants_look;       /* somebody rang, or the database changed */
+	bool wants_signals;    /* some wait for their process, or to be recorded */
+	bool wants_claim;      /* more may be queued, or room has come free */
+	bool is_urgent;	       /* somebody is to be claimed before more is started */
+	bool was_urgent;       /* done, since the last sleep */
+	bool is_waiting;       /* something is short: nothing more before the next tick */
+	bool is_short_logged;  /* said so already */
+	bool is_signal_logged; /* and of signals */
+	bool is_trying;	       /* the last start failed so: claim one at a time */
+	bool is_brisk;	       /* the last job was so short that a commit takes as long */
+	bool is_ending;	       /* SIGTERM: claim nothing more */
 	bool is_over;
 	bool is_dirty; /* the write-ahead log holds something of ours */
 	int rounds;    /* since the last tick */
@@ -208,6 +223,7 @@ int adopt_all(struct supervisor *supervisor, struct err *err);
 
 /* Sends the signals that people want sent; `has_looked`: there may be new ones. */
 void signals_send(struct supervisor *supervisor, bool has_looked);
+void signals_release(struct supervisor *supervisor);
 
 /* --- reload.c --- */
 
