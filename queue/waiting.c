@@ -55,9 +55,10 @@ static int become_queued(struct queue *queue, int64_t row, struct err *err)
 
 static int expire(struct queue *queue, int64_t row, const char *data, struct err *err)
 {
-	if (db_run(queue, STATEMENT_JOB_EXPIRE,
-		   BINDS(as_int(row), as_int(clock_now_us())), err) < 0)
-		return -1;
+	const int changed = db_run(queue, STATEMENT_JOB_EXPIRE,
+				   BINDS(as_int(row), as_int(clock_now_us())), err);
+	if (changed <= 0)
+		return changed; /* an earlier one's end has settled it meanwhile */
 	if (waiting_event(queue, row, "ended", JOB_FAILED, NULL, data, err) != 0)
 		return -1;
 	return job_ended(queue, row, JOB_FAILED, err);

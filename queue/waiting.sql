@@ -35,7 +35,7 @@ UPDATE jobs SET state = 'queued', reason = NULL, queued_at = ?2, version = versi
 -- name: job_expire
 UPDATE jobs
    SET state = 'failed', reason = 'expired', finished_at = ?2, version = version + 1
- WHERE id = ?1
+ WHERE id = ?1 AND finished_at IS NULL
 
 -- name: job_wait
 UPDATE jobs SET state = 'waiting', reason = ?2, version = version + 1 WHERE id = ?1

@@ -179,6 +179,20 @@ struct work *hand_first(const struct hand *hand)
 
 /* --- news --- */
 
+/* Those given back of which that is not recorded yet: the database counts them still. */
+static int64_t count_leaving(const struct supervisor *supervisor, const char *queue)
+{
+	int64_t count = 0;
+
+	for (size_t i = 0; i < supervisor->works.count; i++) {
+		const struct work *work = supervisor->works.item[i];
+
+		count += work->phase == WORK_CLOSING &&
+			 text_equal(work->claim.job.queue, queue);
+	}
+	return count;
+}
+
 /* The last ones of a queue first, up to `over` of them. */
 static void give_back(struct supervisor *supervisor, const char *queue, int64_t over)
 {
@@ -206,8 +220,10 @@ static void look_at_queues(struct supervisor *supervisor)
 		AUTO_FREE char *name = mem_strdup(hand->queue[i - 1].name);
 		int64_t over = 0;
 
-		if (queue_claims_over(supervisor->queue, name, &over, NULL) == 0)
-			give_back(supervisor, name, over);
+		if (queue_claims_over(supervisor->queue, name, &over, NULL) == 0 &&
+		    over > 0)
+			give_back(supervisor, name,
+				  over - count_leaving(supervisor, name));
 	}
 }
 
@@ -251,14 +267,16 @@ void hand_look(struct supervisor *supervisor)
 	int64_t version = 0;
 
 	if (hand->count == 0 ||
-	    queue_data_version(supervisor->queue, &version, NULL) != 0 ||
-	    version == hand->version)
+	    queue_data_version(supervisor->queue, &version, NULL) != 0)
 		return;
-	look_at_queues(supervisor);
+	if (version != hand->queues_version) {
+		hand->queues_version = version;
+		look_at_queues(supervisor);
+	}
 	/* what has just been claimed is to be started before anybody is looked for again
 	 */
-	if (supervisor->was_urgent)
+	if (version == hand->queued_version || supervisor->was_urgent)
 		return;
-	hand->version = version;
+	hand->queued_version = version;
 	look_at_queued(supervisor);
 }

@@ -45,7 +45,8 @@ struct hand {
 	struct hand_queue *queue;
 	size_t queues;
 	uint64_t sequence; /* of works that were added */
-	int64_t version;   /* of the database when its news were last looked at */
+	/* of the database when what has changed was last looked at */
+	int64_t queues_version, queued_version;
 };
 
 void hand_release(struct hand *hand);

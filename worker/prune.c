@@ -21,6 +21,16 @@ void prune_reset(struct supervisor *supervisor)
 	pruning->sweep = NULL;
 }
 
+void prune_again(struct supervisor *supervisor)
+{
+	struct pruning *pruning = &supervisor->pruning;
+
+	if (pruning->sweep != NULL)
+		pruning->sweep_due_us = 0;
+	pruning->retention_due_us = 0;
+	prune_reset(supervisor);
+}
+
 int prune_timeout_ms(const struct supervisor *supervisor, int timeout_ms)
 {
 	const struct pruning *pruning = &supervisor->pruning;

@@ -43,7 +43,7 @@ static void replace(struct supervisor *supervisor, const struct config *fresh)
 {
 	struct config old = *supervisor->config;
 
-	prune_reset(supervisor);
+	prune_again(supervisor);
 	*supervisor->config = *fresh;
 	configure_queues(supervisor);
 	config_release(&old);

@@ -4,7 +4,9 @@
  * sent, then another one records that. Only the main process gets it, known by number and
  * start time and signalled through a pidfd. One whose process is not there yet waits for
  * it; one whose attempt has ended, or of which nobody recorded whether it was sent, is
- * recorded as what it is. */
+ * recorded as what it is. What became of one that we sent ourselves is known until that
+ * is recorded, however often it fails. */
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "worker/process.h"
@@ -52,6 +54,41 @@ static int write_settled(struct supervisor *supervisor, struct deliveries *deliv
 typedef int write_fn(struct supervisor *supervisor, struct deliveries *deliveries,
 		     struct err *err);
 
+/* --- what is sent and not recorded --- */
+
+static struct unsaid *unsaid_find(const struct supervisor *supervisor, int64_t id)
+{
+	const struct unsaid_list *list = &supervisor->unsaid;
+
+	for (size_t i = 0; i < list->count; i++)
+		if (list->item[i].id == id)
+			return &list->item[i];
+	return NULL;
+}
+
+static void unsaid_add(struct supervisor *supervisor, const struct delivery *one)
+{
+	struct unsaid_list *list = &supervisor->unsaid;
+
+	list->item = mem_grow(list->item, (list->count + 1) * sizeof(*list->item));
+	list->item[list->count++] = (struct unsaid){.id = one->id, .fate = one->fate};
+}
+
+static void unsaid_forget(struct supervisor *supervisor, int64_t id)
+{
+	struct unsaid_list *list = &supervisor->unsaid;
+	struct unsaid *said = unsaid_find(supervisor, id);
+
+	if (said != NULL)
+		*said = list->item[--list->count];
+}
+
+void signals_release(struct supervisor *supervisor)
+{
+	free(supervisor->unsaid.item);
+	supervisor->unsaid = (struct unsaid_list){.item = NULL};
+}
+
 /* One transaction. -1: not written; the rows are still there, and a later look finds
  * them. */
 static int transact(struct supervisor *supervisor, write_fn *write,
@@ -61,10 +98,15 @@ static int transact(struct supervisor *supervisor, write_fn *write,
 
 	if (queue_begin(supervisor->queue, &err) == 0 &&
 	    write(supervisor, deliveries, &err) == 0 &&
-	    queue_commit(supervisor->queue, &err) == 0)
+	    queue_commit(supervisor->queue, &err) == 0) {
+		supervisor->is_signal_logged = false;
 		return 0;
+	}
 	queue_rollback(supervisor->queue);
-	log_event(LOG_WARN, "signal_postponed", LOG_TEXT("error", err.text), LOG_END);
+	if (!supervisor->is_signal_logged)
+		log_event(LOG_WARN, "signal_postponed", LOG_TEXT("error", err.text),
+			  LOG_END);
+	supervisor->is_signal_logged = true;
 	supervisor->wants_signals = true;
 	return -1;
 }
@@ -86,17 +128,13 @@ static enum signal_fate send(const struct work *work, int number)
 	return fate;
 }
 
-static const struct work *work_of(const struct supervisor *supervisor,
-				  const struct signal_request *request)
+static const struct work *living_work(const struct supervisor *supervisor,
+				      const struct signal_request *request)
 {
-	for (size_t i = 0; i < supervisor->works.count; i++) {
-		const struct work *work = supervisor->works.item[i];
+	const struct work *work =
+		work_find(supervisor, request->job_row, request->number);
 
-		if (work->job_row == request->job_row &&
-		    work->name.number == request->number)
-			return work->phase != WORK_CLOSING ? work : NULL;
-	}
-	return NULL;
+	return work != NULL && work->phase != WORK_CLOSING ? work : NULL;
 }
 
 /* Adds what is to be done with it, if that can be said already. */
@@ -107,8 +145,12 @@ static void plan(struct supervisor *supervisor, const struct signal_request *req
 		.id = request->id, .signal = request->signal, .fate = SIGNAL_UNKNOWN};
 
 	if (request->sent_by == 0) {
-		one.work = work_of(supervisor, request);
+		one.work = living_work(supervisor, request);
 		one.fate = SIGNAL_TOO_LATE;
+	} else if (request->sent_by == supervisor->epoch) {
+		const struct unsaid *sent = unsaid_find(supervisor, request->id);
+
+		one.fate = sent != NULL ? sent->fate : SIGNAL_UNKNOWN;
 	}
 	if (one.work != NULL && one.work->phase != WORK_RUNNING) {
 		supervisor->wants_signals = true;
@@ -127,11 +169,15 @@ static void deliver(struct supervisor *supervisor, struct deliveries *deliveries
 	for (int i = 0; i < deliveries->count; i++) {
 		struct delivery *one = &deliveries->item[i];
 
-		if (one->work != NULL)
-			one->fate = send(one->work, one->signal);
+		if (one->work == NULL)
+			continue;
+		one->fate = send(one->work, one->signal);
+		unsaid_add(supervisor, one);
 	}
 	if (transact(supervisor, write_settled, deliveries) != 0)
 		return;
+	for (int i = 0; i < deliveries->count; i++)
+		unsaid_forget(supervisor, deliveries->item[i].id);
 	supervisor->is_dirty = true;
 	bell_ring(supervisor->ringer, WORKER_BELL);
 }

@@ -208,6 +208,16 @@ static bool has_free_slot(const struct supervisor *supervisor)
 	       supervisor->ops->capacity(supervisor->executor) > 0;
 }
 
+/* Its time may have run out at hand: then it goes back, and the round that records that
+ * lets it expire. */
+static bool is_too_late(const struct job *job)
+{
+	const int64_t now = clock_now_us();
+
+	return (job->expires_at != 0 && job->expires_at <= now) ||
+	       (job->deadline_us != 0 && job->submitted_at + job->deadline_us <= now);
+}
+
 void start_waiting(struct supervisor *supervisor)
 {
 	struct work *work;
@@ -218,6 +228,10 @@ void start_waiting(struct supervisor *supervisor)
 		if (work == NULL || supervisor->is_urgent || supervisor->is_waiting ||
 		    !has_free_slot(supervisor))
 			return;
+		if (is_too_late(&work->claim.job)) {
+			work_give_back(supervisor, work);
+			continue;
+		}
 		start_one(supervisor, work);
 		claim_release(&work->claim);
 	}

@@ -153,18 +153,6 @@ static const struct source SOURCES[] = {
 
 /* --- looking at the database --- */
 
-static struct work *find_work(const struct supervisor *supervisor, int64_t job_row,
-			      int number)
-{
-	for (size_t i = 0; i < supervisor->works.count; i++) {
-		struct work *work = supervisor->works.item[i];
-
-		if (work->job_row == job_row && work->name.number == number)
-			return work;
-	}
-	return NULL;
-}
-
 static void take_stop_requests(struct supervisor *supervisor)
 {
 	struct stop_request requests[STOP_REQUESTS_AT_ONCE];
@@ -175,7 +163,7 @@ static void take_stop_requests(struct supervisor *supervisor)
 		count = queue_stop_requests(supervisor->queue, after_row, requests,
 					    STOP_REQUESTS_AT_ONCE, NULL);
 		for (int i = 0; i < count; i++) {
-			struct work *work = find_work(supervisor, requests[i].job_row,
+			struct work *work = work_find(supervisor, requests[i].job_row,
 						      requests[i].number);
 
 			after_row = requests[i].job_row;
@@ -334,6 +322,7 @@ static void close_all(struct supervisor *supervisor)
 	if (supervisor->executor != NULL)
 		supervisor->ops->close(supervisor->executor);
 	works_release(supervisor);
+	signals_release(supervisor);
 	if (supervisor->bell_fd >= 0)
 		bell_unlisten(supervisor->config->state_dir, WORKER_BELL);
 	mem_auto_close(&supervisor->bell_fd);

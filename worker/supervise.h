@@ -63,6 +63,19 @@ struct pruning {
 	int64_t retention_due_us, sweep_due_us, step_due_us;
 };
 
+/* --- signals that people want sent --- */
+
+/* One that we sent, before that could be recorded. */
+struct unsaid {
+	int64_t id; /* of its request */
+	enum signal_fate fate;
+};
+
+struct unsaid_list {
+	struct unsaid *item; /* heap */
+	size_t count;
+};
+
 /* --- the worker --- */
 
 struct supervisor {
@@ -86,17 +99,19 @@ struct supervisor {
 	struct hand hand;    /* the works that wait for a slot */
 
 	struct pruning pruning;
+	struct unsaid_list unsaid;
 
-	bool wants_look;      /* somebody rang, or the database changed */
-	bool wants_signals;   /* some wait for their process, or to be recorded */
-	bool wants_claim;     /* more may be queued, or room has come free */
-	bool is_urgent;	      /* somebody is to be claimed before more is started */
-	bool was_urgent;      /* done, since the last sleep */
-	bool is_waiting;      /* something is short: nothing more before the next tick */
-	bool is_short_logged; /* said so already */
-	bool is_trying;	      /* the last start failed so: claim one at a time */
-	bool is_brisk;	      /* the last job was so short that a commit takes as long */
-	bool is_ending;	      /* SIGTERM: claim nothing more */
+	bool wants_look;       /* somebody rang, or the database changed */
+	bool wants_signals;    /* some wait for their process, or to be recorded */
+	bool wants_claim;      /* more may be queued, or room has come free */
+	bool is_urgent;	       /* somebody is to be claimed before more is started */
+	bool was_urgent;       /* done, since the last sleep */
+	bool is_waiting;       /* something is short: nothing more before the next tick */
+	bool is_short_logged;  /* said so already */
+	bool is_signal_logged; /* and of signals */
+	bool is_trying;	       /* the last start failed so: claim one at a time */
+	bool is_brisk;	       /* the last job was so short that a commit takes as long */
+	bool is_ending;	       /* SIGTERM: claim nothing more */
 	bool is_over;
 	bool is_dirty; /* the write-ahead log holds something of ours */
 	int rounds;    /* since the last tick */
@@ -121,6 +136,9 @@ enum work_event {
 /* Adds an attempt; owned by the list. */
 struct work *work_add(struct supervisor *supervisor, const char *job_id, int number,
 		      int64_t job_row);
+
+/* The one of this job's row and number; NULL: none. */
+struct work *work_find(const struct supervisor *supervisor, int64_t job_row, int number);
 
 /* Removes and frees the closing ones, or all. */
 void works_drop_closing(struct supervisor *supervisor);
@@ -162,7 +180,8 @@ void start_claims(struct supervisor *supervisor, struct claim_list *claims);
 
 /* Starts what is at hand, now that slots may have come free. What others have written
  * meanwhile is looked at first: nothing is started of a queue that was paused, and nobody
- * who was claimed ahead is started before one whose turn it is. */
+ * who was claimed ahead is started before one whose turn it is. What should have started
+ * before now goes back, to expire. */
 void start_waiting(struct supervisor *supervisor);
 
 /* --- due.c --- */
@@ -187,9 +206,12 @@ void prune_between_rounds(struct supervisor *supervisor, bool is_idle);
 /* How long to sleep for the next step; `timeout_ms` (-1: for ever) when none is near. */
 int prune_timeout_ms(const struct supervisor *supervisor, int timeout_ms);
 
-/* Gives up what is under way; the next one begins anew, when it is due. To be called
- * before the configuration goes. */
+/* Gives up what is under way; the next one begins anew, when it is due. */
 void prune_reset(struct supervisor *supervisor);
+
+/* The same, and what was given up is due at once, retention in any case: its rules may be
+ * others. To be called before the configuration goes. */
+void prune_again(struct supervisor *supervisor);
 
 /* --- adopt.c --- */
 
@@ -201,6 +223,7 @@ int adopt_all(struct supervisor *supervisor, struct err *err);
 
 /* Sends the signals that people want sent; `has_looked`: there may be new ones. */
 void signals_send(struct supervisor *supervisor, bool has_looked);
+void signals_release(struct supervisor *supervisor);
 
 /* --- reload.c --- */
 

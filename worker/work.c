@@ -32,6 +32,17 @@ struct work *work_add(struct supervisor *supervisor, const char *job_id, int num
 	return work;
 }
 
+struct work *work_find(const struct supervisor *supervisor, int64_t job_row, int number)
+{
+	for (size_t i = 0; i < supervisor->works.count; i++) {
+		struct work *work = supervisor->works.item[i];
+
+		if (work->job_row == job_row && work->name.number == number)
+			return work;
+	}
+	return NULL;
+}
+
 static void work_free(struct work *work)
 {
 	claim_release(&work->claim);

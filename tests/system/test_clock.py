@@ -1,6 +1,9 @@
 """Waiting by the wall clock, while somebody sets it and everybody dies: nothing starts too
 early, nothing twice, and nothing is forgotten. No test waits for the hours it talks of."""
 
+import os
+import struct
+
 import pytest
 
 from test_http_waiting import Gate
@@ -175,3 +178,27 @@ def test_what_runs_is_not_stopped_by_a_jump(reeve, clock, offset, limit):
         assert reeve.job(job)["state"] == "running"
         gate.write("go\n")
         assert reeve.wait(job)["state"] == "succeeded"
+
+
+# --- what was claimed ahead ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("member, value", LIMITS, ids=[name for name, _ in LIMITS])
+def test_what_is_over_while_it_is_at_hand_does_not_start(reeve, clock, member, value):
+    """Claimed together with the job before it, which sets the clock: no slot comes free before."""
+    reeve.start(slots=1)
+    reeve.stop_worker()
+    ahead = os.path.join(reeve.base, "ahead")
+    with open(ahead, "wb") as file:
+        file.write(struct.pack("=q", 2 * HOUR * 1_000_000))
+    brisk = [reeve.submit("/bin/true") for _ in range(4)]
+    setter = reeve.sh(f"cat {ahead} 1<> {reeve.environ['WALLCLOCK_FILE']}")
+    late = [reeve.sh(counter(reeve, "exit 0"), **{member: value(clock, HOUR)}) for _ in range(3)]
+    last = reeve.sh(counter(reeve, "exit 0"), **{member: value(clock, 3 * HOUR)})
+    reeve.start_worker()
+    for job in brisk + [setter, last]:
+        assert reeve.wait(job)["state"] == "succeeded"
+    for job in late:
+        ended = reeve.wait(job)
+        assert (ended["state"], ended["reason"]) == ("failed", "expired")
+    assert ran(reeve) == [str(reeve.job(last)["attempt"])]

@@ -309,3 +309,18 @@ def test_a_worker_that_adopts_can_reload(reeve):
         gate.write("go\n" * 2)
         for job in jobs:
             assert reeve.wait(job)["state"] == "succeeded"
+
+
+def test_retention_begins_at_once_by_the_new_rules(reeve):
+    """The worker would do it again in an hour; that it was through once says the log."""
+    reeve.start(retention={"every_s": 3600})
+    jobs = [reeve.run("true") for _ in range(2)]
+    reeve.stop_worker()
+    reeve.write_config(retention={"rules": [{"queue": "default", "rows": {"keep_last": 1}}]})
+    reeve.start_worker()
+    reeve.worker.wait_line(r"ev=pruned jobs=1\b")
+    assert reeve.request("GET", "/v1/jobs/" + jobs[0]["id"]).status == 410
+    reeve.write_config(retention={"rules": [{"queue": "default", "rows": {"keep_last": 0}}]})
+    reloaded(reeve.worker)
+    wait_until(lambda: reeve.request("GET", "/v1/jobs/" + jobs[1]["id"]).status == 410,
+               lambda: f"the other job to go\n{reeve.logs}")

@@ -148,6 +148,25 @@ def test_what_a_worker_was_about_to_send_when_it_died_is_not_sent_again(reeve):
     assert b"got" not in reeve.output(job)
 
 
+def test_what_was_sent_and_could_not_be_recorded_is_recorded_later(reeve):
+    """By the worker that sent it and still lives, and said once."""
+    reeve.start()
+    job = trapping(reeve)
+    reeve.sql_write("CREATE TRIGGER not_now BEFORE DELETE ON signal_requests "
+                    "BEGIN SELECT RAISE(ABORT, 'not now'); END")
+    send(reeve, job, "USR1")
+    reeve.wait_output(job, "got")
+    reeve.worker.wait_line("ev=signal_postponed")
+    assert reeve.run("true")["state"] == "succeeded"
+    reeve.run("true")
+    assert reeve.worker.log.count("ev=signal_postponed") == 1
+    reeve.sql_write("DROP TRIGGER not_now")
+    (event,) = signalled(reeve, job)
+    assert event["data"]["delivered"] is True
+    assert reeve.output(job).count(b"got") == 1
+    reeve.cancel(job, force=True)
+
+
 def test_many_at_once(reeve):
     """More than the worker looks at together, for jobs that run and for one that is over."""
     reeve.start()
