@@ -179,7 +179,7 @@ def test_the_commands_of_the_page(reeve):
     environ = reeve.env(REEVE_SERVER="unix:" + reeve.socket_path)
     environ["PATH"] = reeve.bin + ":" + environ["PATH"]
     blocks = BLOCK.findall(text)
-    assert len(blocks) == 7, "docs/queues.md lost its commands"
+    assert len(blocks) == 8, "docs/queues.md lost its commands"
     for commands, expected in blocks:
         done = subprocess.run(["bash", "-e", "-c", commands], cwd=folder, env=environ, capture_output=True,
                               text=True, timeout=harness.LIMIT_S)
