@@ -128,6 +128,13 @@ def test_the_reference_in_docs_is_what_the_program_prints(run):
     assert reference == printed
 
 
+def test_the_help_of_ls_has_its_words_and_that_of_stop_only_those_it_takes(run):
+    ls, stop = run("help", "ls").stdout, run("help", "stop").stdout
+    for word in ("sort:submitted", "sort:+finished", "limit:N", "finished-after:TIME", "succeeded"):
+        assert word in ls and word not in stop
+    assert "label:NAME=VALUE" in stop and "States: waiting, queued, running.\n" in stop
+
+
 # --- check ----------------------------------------------------------------------------------
 
 
