@@ -66,6 +66,8 @@ def test_version(run):
     (["--sever", "unix:x", "ls"], "did you mean --server?"),
     (["ls", "stat:failed"], "did you mean state:"),
     (["ls", "state:failled"], "did you mean failed?"),
+    (["run", "--unique", "RU:rejct", "--", "true"], 'did you mean "RU:reject"?'),
+    (["run", "--unique", "a:b:Replace", "--", "true"], 'did you mean "a:b:replace"?'),
 ])
 def test_a_slip_names_what_was_meant(run, words, meant):
     done = run(*words)
