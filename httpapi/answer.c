@@ -39,7 +39,7 @@ static const struct problem_type PROBLEM_TYPES[] = {
 	{.word = "too_large", .title = "Too large",
 	 .text = "A limit of the server was passed; `detail` names the setting.\n"},
 	{.word = "unsupported_media_type", .title = "Not this content type",
-	 .text = "Bodies are `Content-Type: application/json`.\n"},
+	 .text = "Bodies are `Content-Type: application/json`, not compressed.\n"},
 	{.word = "range_not_satisfiable", .title = "Nothing in that range",
 	 .text = "`Content-Range` says how long it is.\n"},
 	{.word = "misdirected", .title = "Not this server",

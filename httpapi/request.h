@@ -17,7 +17,8 @@ struct route;
 
 /* Headers that we read. Each may come once; a second one is refused. */
 struct headers {
-	const char *host, *content_type, *content_length, *transfer_encoding;
+	const char *host, *content_type, *content_length, *transfer_encoding,
+		*content_encoding;
 	const char *authorization, *security_token, *origin, *sec_fetch_site, *expect;
 	const char *idempotency_key, *prefer, *range, *if_range, *if_none_match,
 		*if_match;
