@@ -49,6 +49,7 @@ struct request {
 	struct principal who;
 	const struct route *route;
 	const char *argument; /* what stands for {id} or {name} in the path */
+	const char *fault; /* the parameter of the query that is wrong (lookup_refuse) */
 	struct buf body;
 	int64_t held_bytes; /* of body, counted in server->held_bytes */
 	int64_t began_us;   /* CLOCK_BOOTTIME, when the request line was read */
