@@ -2,6 +2,7 @@
 #include "httpapi/steer.h"
 
 #include "httpapi/answer.h"
+#include "httpapi/lane_names.h"
 
 #define REASON_BYTES_MAX 1000
 #define MEMBERS_MAX 8
@@ -94,7 +95,13 @@ static int read_body(const struct request *request, struct steer_work *steer,
 /* The commit is behind us. */
 static enum MHD_Result go_on(struct request *request)
 {
-	const struct steer_work *steer = request->work;
+	struct steer_work *steer = request->work;
+	if (steer->wish.lane && steer->write.result < 0 &&
+	    steer->write.err.code == ERR_NOT_FOUND) {
+		AUTO_BUF struct buf words = BUF_INIT(LANE_WORDS_MAX);
+		lane_complain(&request->settings->config, steer->wish.lane, &words);
+		err_set(&steer->write.err, ERR_NOT_FOUND, "%s", buf_text(&words));
+	}
 	if (steer->write.result < 0)
 		return answer_error(request, &steer->write.err);
 	return steer->steering->answer(request);
