@@ -175,7 +175,7 @@ static enum MHD_Result answer_asked(struct request *request, struct queue *queue
 				       attempt, &output, &err);
 	if (opened < 0) {
 		if (err.code == ERR_GONE)
-			gone_output(request, queue, job, attempt);
+			gone_output(request, queue, job, attempt, &err);
 		return answer_error(request, &err);
 	}
 	if (opened == 0)
