@@ -27,7 +27,8 @@ static void note_errors(struct cli *cli, const cJSON *problem)
 	const cJSON *entry = NULL;
 	cJSON_ArrayForEach(entry, json_get(problem, "errors"))
 	{
-		const char *pointer = item_text(entry, "pointer");
+		const char *in_body = item_text(entry, "pointer");
+		const char *pointer = in_body ? in_body : item_text(entry, "parameter");
 		const char *detail = item_text(entry, "detail");
 		if (pointer == NULL && detail == NULL)
 			continue;

@@ -5,8 +5,9 @@
 #include "client/options.h"
 #include "common/common.h"
 
-/* An object of what the repeated option --NAME=VALUE gave; nothing when it was not. */
-void body_put_pairs(struct json_writer *json, const char *key, const struct args *args,
-		    const char *option);
+/* An object of what the repeated option --NAME=VALUE gave; nothing when it was not.
+ * ERR_INVALID: a name is there twice. */
+int body_put_pairs(struct json_writer *json, const char *key, const struct args *args,
+		   const char *option, struct err *err);
 
 #endif

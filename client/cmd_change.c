@@ -51,10 +51,8 @@ static void put_name(struct json_writer *json, const char *name)
 
 static int put_labels(struct json_writer *json, const struct args *args, struct err *err)
 {
-	if (!args_has(args, "no-labels")) {
-		body_put_pairs(json, "labels", args, "label");
-		return 0;
-	}
+	if (!args_has(args, "no-labels"))
+		return body_put_pairs(json, "labels", args, "label", err);
 	if (args_has(args, "label"))
 		return err_set(err, ERR_INVALID, "--label and --no-labels contradict");
 	json_put_null(json, "labels");

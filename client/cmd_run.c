@@ -130,18 +130,18 @@ static int put_waiting(struct json_writer *json, const struct args *args, struct
 }
 
 /* A task with its parameters, or a command with its arguments. */
-static void put_what(struct json_writer *json, const struct args *args)
+static int put_what(struct json_writer *json, const struct args *args, struct err *err)
 {
 	if (args_has(args, "task")) {
 		json_put_text(json, "task", args_text(args, "task"));
-		body_put_pairs(json, "parameters", args, "parameter");
-		return;
+		return body_put_pairs(json, "parameters", args, "parameter", err);
 	}
 	json_put_text(json, "command", args->word[0]);
 	json_open(json, "args", '[');
 	for (size_t i = 1; i < args->words; i++)
 		json_put_text(json, NULL, args->word[i]);
 	json_close(json, ']');
+	return 0;
 }
 
 static int check_what(const struct args *args, struct err *err)
@@ -167,7 +167,8 @@ static int write_body(struct cli *cli, struct buf *body, struct err *err)
 		return -1;
 	json_writer_init(&json, body);
 	json_open(&json, NULL, '{');
-	put_what(&json, args);
+	if (put_what(&json, args, err) < 0)
+		return -1;
 	if (args_has(args, "name"))
 		json_put_text(&json, "name", args_text(args, "name"));
 	if (args_has(args, "queue"))
@@ -177,9 +178,9 @@ static int write_body(struct cli *cli, struct buf *body, struct err *err)
 	if (args_has(args, "timeout"))
 		json_put_double(&json, "timeout_s",
 				(double)args_number(args, "timeout", 0) / US_PER_S);
-	body_put_pairs(&json, "labels", args, "label");
-	body_put_pairs(&json, "environment", args, "env");
-	if (put_waiting(&json, args, err) < 0 ||
+	if (body_put_pairs(&json, "labels", args, "label", err) < 0 ||
+	    body_put_pairs(&json, "environment", args, "env", err) < 0 ||
+	    put_waiting(&json, args, err) < 0 ||
 	    put_directory(&json, args_text(args, "cwd"), err) < 0 ||
 	    put_depends(&json, cli, err) < 0 ||
 	    put_stdin(&json, args_text(args, "stdin"), err) < 0)

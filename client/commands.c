@@ -191,12 +191,18 @@ static const struct option_row DB_LOGS_ROWS[] = {
 
 #define ID_NOTE "ID is a job's UUID, its first characters (4 or more, if no other job begins so), or\n" \
 	"last: your newest job.\n"
-#define FILTER_NOTE "Filters: state:STATE, queue:NAME, task:NAME, owner:PRINCIPAL, batch:ID, label:NAME=VALUE,\n" \
-	"q:TEXT (part of the name or the command, in any case), after:TIME, before:TIME,\n" \
+#define FILTER_BEGIN "Filters: state:STATE, queue:NAME, task:NAME, owner:PRINCIPAL, batch:ID, label:NAME=VALUE,\n" \
+	"q:TEXT (part of the name or the command, in any case), after:TIME, before:TIME"
+#define FILTER_TIME "TIME is how long ago (90s, 5m, 2h, 1d),\n" \
+	"a day (2026-11-21) or a moment (2026-11-21T06:00:00Z).\n"
+#define FILTER_NOTE FILTER_BEGIN ",\n" \
 	"finished-after:TIME, finished-before:TIME. Each of them narrows; of several values of one\n" \
-	"(state:failed,lost or label:a=1 label:a=2) any fits. TIME is how long ago (90s, 5m, 2h, 1d),\n" \
-	"a day (2026-11-21) or a moment (2026-11-21T06:00:00Z).\n" \
+	"(state:failed,lost or label:a=1 label:a=2) any fits. " FILTER_TIME \
 	"States: waiting, queued, running, succeeded, failed, cancelled, skipped, lost.\n"
+#define FILTER_LIVING_NOTE FILTER_BEGIN ".\n" \
+	"Each of them narrows; of several values of one (state:queued,waiting or label:a=1\n" \
+	"label:a=2) any fits. " FILTER_TIME \
+	"States: waiting, queued, running.\n"
 #define SORT_NOTE "sort:submitted and sort:finished show the newest first, sort:+submitted and sort:+finished\n" \
 	"the oldest; by finished only what has ended is listed. limit:N is --limit N.\n" \
 	"What no index serves is refused: q: alone, for one, wants another filter beside it.\n"
@@ -257,7 +263,7 @@ static const struct command COMMAND_ROWS[] = {
 			      "reeve ls label:app=library q:mp4 --count\thow many",
 			      "reeve ls -o id state:running\tonly ids, for scripts",
 			      "reeve ls -o jsonl limit:10000 | jq .command\tone JSON object a line"),
-	 .notes = FILTER_NOTE
+	 .notes = FILTER_NOTE SORT_NOTE
 		  "\n"
 		  "Elsewhere than on a terminal the columns are: id, state, reason, exit_code, signal,\n"
 		  "submitted, started, finished, owner, priority, attempt, labels, name, command.\n",
@@ -292,7 +298,7 @@ static const struct command COMMAND_ROWS[] = {
 			      "reeve stop --yes state:queued label:app=library\tall of them"),
 	 .notes = ID_NOTE
 		  "\n"
-		  FILTER_NOTE
+		  FILTER_LIVING_NOTE
 		  "Only jobs that have not ended are meant; with filters, all that fit are stopped.\n"
 		  "\n"
 		  "A job that has not started is cancelled; a running one gets SIGTERM and, after its grace,\n"

@@ -84,23 +84,29 @@ static int put_stdin_from(struct json_writer *json, struct cli *cli, struct err 
 	return 0;
 }
 
-/* KEY or KEY:WORD. A key may have colons itself: only a known word is cut off. */
-static void put_unique(struct json_writer *json, const char *text)
+/* KEY or KEY:WORD. A key may have colons itself: only a known word is cut off, and what
+ * is nearly one was meant as one; as a part of the key it would be another piece of work.
+ */
+static int put_unique(struct json_writer *json, const char *text, struct err *err)
 {
 	static const char *const WORDS[] = {"return", "reject", "replace"};
 	const char *colon = text != NULL ? strrchr(text, ':') : NULL;
-	const char *on = NULL;
+	const char *on =
+		colon != NULL ? text_nearest(colon + 1, WORDS, ARRAY_SIZE(WORDS)) : NULL;
 	if (text == NULL)
-		return;
-	for (size_t i = 0; colon != NULL && i < ARRAY_SIZE(WORDS); i++)
-		if (strcmp(colon + 1, WORDS[i]) == 0)
-			on = WORDS[i];
+		return 0;
+	if (on != NULL && strcmp(colon + 1, on) != 0)
+		return err_set(err, ERR_INVALID,
+			       "--unique wants KEY, or KEY:return, KEY:reject, "
+			       "KEY:replace; did you mean \"%.*s%s\"?",
+			       (int)(colon + 1 - text), text, on);
 	json_open(json, "unique", '{');
 	json_put_text_n(json, "key", text,
 			on != NULL ? (size_t)(colon - text) : strlen(text));
 	if (on != NULL)
 		json_put_text(json, "on_conflict", on);
 	json_close(json, '}');
+	return 0;
 }
 
 int put_depends(struct json_writer *json, struct cli *cli, struct err *err)
@@ -110,7 +116,8 @@ int put_depends(struct json_writer *json, struct cli *cli, struct err *err)
 		return -1;
 	if (args_has(args, "any"))
 		json_put_text(json, "depends_rule", "any");
-	put_unique(json, args_text(args, "unique"));
+	if (put_unique(json, args_text(args, "unique"), err) < 0)
+		return -1;
 	if (args_has(args, "keep"))
 		json_put_bool(json, "keep", true);
 	return 0;

@@ -39,7 +39,7 @@ static const struct problem_type PROBLEM_TYPES[] = {
 	{.word = "too_large", .title = "Too large",
 	 .text = "A limit of the server was passed; `detail` names the setting.\n"},
 	{.word = "unsupported_media_type", .title = "Not this content type",
-	 .text = "Bodies are `Content-Type: application/json`.\n"},
+	 .text = "Bodies are `Content-Type: application/json`, not compressed.\n"},
 	{.word = "range_not_satisfiable", .title = "Nothing in that range",
 	 .text = "`Content-Range` says how long it is.\n"},
 	{.word = "misdirected", .title = "Not this server",
@@ -172,6 +172,17 @@ static void put_faults(struct json_writer *json, const struct problems *problems
 	json_close(json, ']');
 }
 
+/* The one parameter that lookup_refuse found, whose name begins the error's words. */
+static void put_fault(struct json_writer *json, const char *name, const struct err *err)
+{
+	json_open(json, "errors", '[');
+	json_open(json, NULL, '{');
+	json_put_text(json, "parameter", name);
+	json_put_text(json, "detail", err->text + strlen(name) + 1);
+	json_close(json, '}');
+	json_close(json, ']');
+}
+
 static void log_failure(const struct request *request, const struct err *err,
 			const char *id)
 {
@@ -209,6 +220,8 @@ static struct MHD_Response *problem_about(struct request *request, const struct 
 	json_put_text(&json, "code", word);
 	if (problems)
 		put_faults(&json, problems);
+	else if (request->fault && err->code == ERR_BAD_REQUEST)
+		put_fault(&json, request->fault, err);
 	if (job_id[0])
 		json_put_text(&json, "job", job_id);
 	if (err->code == ERR_GONE && request->removed)

@@ -22,6 +22,7 @@ static const struct header_row HEADERS[] = {
 	HEADER("Content-Type", content_type),
 	HEADER("Content-Length", content_length),
 	HEADER("Transfer-Encoding", transfer_encoding),
+	HEADER("Content-Encoding", content_encoding),
 	HEADER("Authorization", authorization),
 	HEADER("Security-Token", security_token),
 	HEADER("Origin", origin),
@@ -184,6 +185,15 @@ static bool is_json(const char *content_type)
 	       strcasecmp(rest, "charset=\"utf-8\"") == 0;
 }
 
+/* Whoever sets a condition relies on it: one that nobody looks at is worse than none. */
+static int check_precondition(const struct request *request, struct err *err)
+{
+	if (!request->headers.if_match || request->route->takes_if_match)
+		return 0;
+	return err_set(err, ERR_BAD_REQUEST,
+		       "If-Match is not taken here, only by PATCH /v1/jobs/{id}");
+}
+
 int64_t gate_body_max(const struct request *request, const char **ret_setting)
 {
 	static const struct {
@@ -201,18 +211,30 @@ int64_t gate_body_max(const struct request *request, const char **ret_setting)
 						settings[size].offset);
 }
 
-int gate_change(struct request *request, struct err *err)
+/* What the bytes of a body are. */
+static int check_body_type(const struct request *request, struct err *err)
 {
 	const struct headers *headers = &request->headers;
-	const char *setting;
-	int64_t max = gate_body_max(request, &setting), length;
-	if (check_origin(headers, err) < 0)
-		return -1;
+	const char *coding = headers->content_encoding;
 	bool is_needed = request->route->body == BODY_REQUIRED;
 	if ((request->has_body || is_needed || headers->content_type) &&
 	    !is_json(headers->content_type))
 		return err_set(err, ERR_MEDIA_TYPE,
 			       "a body must be 'Content-Type: application/json'");
+	if (coding && strcasecmp(coding, "identity") != 0)
+		return err_set(err, ERR_MEDIA_TYPE,
+			       "a body must not be compressed (Content-Encoding)");
+	return 0;
+}
+
+int gate_change(struct request *request, struct err *err)
+{
+	const struct headers *headers = &request->headers;
+	const char *setting;
+	int64_t max = gate_body_max(request, &setting), length;
+	if (check_origin(headers, err) < 0 || check_precondition(request, err) < 0 ||
+	    check_body_type(request, err) < 0)
+		return -1;
 	if (headers->content_length && request->has_body) {
 		const char *digits = headers->content_length;
 		digits += strspn(digits, "0");

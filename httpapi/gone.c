@@ -24,6 +24,7 @@ int gone_job(struct request *request, struct queue *queue, const char *id,
 	AUTO_BUF struct buf facts = BUF_INIT(FACTS_BYTES_MAX);
 	struct json_writer json;
 	struct tombstone stone;
+	char ended[CLOCK_TEXT_BYTES], removed[CLOCK_TEXT_BYTES];
 	const int found = queue_tombstone_get(queue, &viewer, id, &stone, err);
 	if (found < 0)
 		return -1;
@@ -35,19 +36,19 @@ int gone_job(struct request *request, struct queue *queue, const char *id,
 	json_put_time(&json, "finished_at", stone.finished_at);
 	json_put_time(&json, "removed_at", stone.pruned_at);
 	facts_keep(request, &json, &facts);
-	return err_set(
-		err, ERR_GONE,
-		"the job has ended (%s) and was removed since: `removed` says when",
-		stone.state);
+	clock_format(stone.finished_at, ended);
+	clock_format(stone.pruned_at, removed);
+	return err_set(err, ERR_GONE, "the job ended at %s (%s) and was removed at %s",
+		       ended, stone.state, removed);
 }
 
 void gone_output(struct request *request, struct queue *queue, const struct job *job,
-		 int attempt)
+		 int attempt, struct err *err)
 {
 	AUTO_BUF struct buf facts = BUF_INIT(FACTS_BYTES_MAX);
 	struct json_writer json;
 	struct attempt found = {0};
-	char hex[DIGEST_HEX_BYTES];
+	char hex[DIGEST_HEX_BYTES], removed[CLOCK_TEXT_BYTES];
 	if (queue_attempt_get(queue, job->row, attempt, &found, NULL) != 1)
 		return;
 	text_hex(found.sha256, DIGEST_BYTES, hex);
@@ -58,5 +59,7 @@ void gone_output(struct request *request, struct queue *queue, const struct job 
 	json_put_text(&json, "sha256", hex);
 	json_put_time(&json, "removed_at", found.removed_at);
 	facts_keep(request, &json, &facts);
+	clock_format(found.removed_at, removed);
+	err_set(err, ERR_GONE, "this output was removed at %s", removed);
 	attempt_release(&found);
 }

@@ -11,8 +11,8 @@ int gone_job(struct request *request, struct queue *queue, const char *id,
 	     struct err *err);
 
 /* Puts length, hash and time of an attempt's removed output beside the error that says
- * so. */
+ * so, and the time into its words. */
 void gone_output(struct request *request, struct queue *queue, const struct job *job,
-		 int attempt);
+		 int attempt, struct err *err);
 
 #endif

@@ -62,7 +62,19 @@ static const char *preferred_wait(const char *prefer, char ret[24])
 	return NULL;
 }
 
-int lookup_wait(const struct request *request, int64_t *ret_us, bool *ret_preferred,
+int lookup_refuse(struct request *request, const char *name, struct err *err,
+		  const char *format, ...)
+{
+	AUTO_BUF struct buf words = BUF_INIT(sizeof(err->text));
+	va_list args;
+	va_start(args, format);
+	buf_vprintf(&words, format, args);
+	va_end(args);
+	request->fault = name;
+	return err_set(err, ERR_BAD_REQUEST, "%s %s", name, buf_text(&words));
+}
+
+int lookup_wait(struct request *request, int64_t *ret_us, bool *ret_preferred,
 		struct err *err)
 {
 	int64_t max_us = request->settings->config.http.wait_max_us, us = 0;
@@ -71,9 +83,9 @@ int lookup_wait(const struct request *request, int64_t *ret_us, bool *ret_prefer
 	*ret_preferred = false;
 	if (text) {
 		if (text_parse_duration_us(text, &us) < 0 || us > max_us)
-			return err_set(err, ERR_BAD_REQUEST,
-				       "wait is a number of seconds from 0 to %lld",
-				       (long long)(max_us / US_PER_S));
+			return lookup_refuse(request, "wait", err,
+					     "is a number of seconds from 0 to %lld",
+					     (long long)(max_us / US_PER_S));
 	} else if ((text = preferred_wait(request->headers.prefer, preference))) {
 		/* A preference that cannot be honoured is ignored, a long one cut. */
 		if (text_parse_duration_us(text, &us) < 0)
@@ -85,19 +97,19 @@ int lookup_wait(const struct request *request, int64_t *ret_us, bool *ret_prefer
 	return 0;
 }
 
-int lookup_number(const struct request *request, const char *name, int64_t min,
+int lookup_number(struct request *request, const char *name, int64_t min,
 		  int64_t max, int64_t fallback, int64_t *ret, struct err *err)
 {
 	const char *text = target_param(&request->target, name);
 	*ret = fallback;
 	if (text && text_parse_int(text, min, max, ret) < 0)
-		return err_set(err, ERR_BAD_REQUEST, "%s is a number from %lld to %lld",
-			       name, (long long)min, (long long)max);
+		return lookup_refuse(request, name, err,
+				     "is a number from %lld to %lld", (long long)min,
+				     (long long)max);
 	return 0;
 }
 
-int lookup_flag(const struct request *request, const char *name, bool *ret,
-		struct err *err)
+int lookup_flag(struct request *request, const char *name, bool *ret, struct err *err)
 {
 	static const char *const words[] = {"0", "false", "1", "true"};
 	const char *text = target_param(&request->target, name);
@@ -110,5 +122,5 @@ int lookup_flag(const struct request *request, const char *name, bool *ret,
 			return 0;
 		}
 	}
-	return err_set(err, ERR_BAD_REQUEST, "%s is 1 or 0", name);
+	return lookup_refuse(request, name, err, "is 1 or 0");
 }

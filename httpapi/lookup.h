@@ -17,16 +17,20 @@ int lookup_job_id(struct request *request, char ret[JOB_ID_BYTES], struct err *e
 /* How long the request is willing to wait: ?wait=S, else "Prefer: wait=S"; 0: not at all.
  * ret_preferred says that it was a preference, which is echoed when it is applied.
  * ERR_BAD_REQUEST. */
-int lookup_wait(const struct request *request, int64_t *ret_us, bool *ret_preferred,
+int lookup_wait(struct request *request, int64_t *ret_us, bool *ret_preferred,
 		struct err *err);
 
 /* A number in the query, within bounds; `fallback` when it is not there.
  * ERR_BAD_REQUEST. */
-int lookup_number(const struct request *request, const char *name, int64_t min,
+int lookup_number(struct request *request, const char *name, int64_t min,
 		  int64_t max, int64_t fallback, int64_t *ret, struct err *err);
 
 /* A flag in the query: "1" or "true", "0" or "false". ERR_BAD_REQUEST. */
-int lookup_flag(const struct request *request, const char *name, bool *ret,
-		struct err *err);
+int lookup_flag(struct request *request, const char *name, bool *ret, struct err *err);
+
+/* ERR_BAD_REQUEST "<name> <words>", which is answered with the parameter's name as a
+ * member of its own. */
+int lookup_refuse(struct request *request, const char *name, struct err *err,
+		  const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 #endif

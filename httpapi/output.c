@@ -42,7 +42,7 @@ static ssize_t send_some(void *cls, uint64_t position, char *data, size_t max)
 	return got > 0 ? got : stream_cut(sending->client, data);
 }
 
-static int read_asked(const struct request *request, struct asked *ret, struct err *err)
+static int read_asked(struct request *request, struct asked *ret, struct err *err)
 {
 	static const char *const streams[] = {[OUTPUT_BOTH] = "both",
 					      [OUTPUT_STDOUT] = "stdout",
@@ -55,8 +55,8 @@ static int read_asked(const struct request *request, struct asked *ret, struct e
 		while (i < ARRAY_SIZE(streams) && strcmp(streams[i], stream) != 0)
 			i++;
 		if (i == ARRAY_SIZE(streams))
-			return err_set(err, ERR_BAD_REQUEST,
-				       "stream is both, stdout or stderr");
+			return lookup_refuse(request, "stream", err,
+					     "is both, stdout or stderr");
 		ret->stream = (enum output_stream)i;
 	}
 	if (lookup_number(request, "attempt", 1, INT32_MAX, 0, &attempt, err) < 0)
@@ -175,7 +175,7 @@ static enum MHD_Result answer_asked(struct request *request, struct queue *queue
 				       attempt, &output, &err);
 	if (opened < 0) {
 		if (err.code == ERR_GONE)
-			gone_output(request, queue, job, attempt);
+			gone_output(request, queue, job, attempt, &err);
 		return answer_error(request, &err);
 	}
 	if (opened == 0)

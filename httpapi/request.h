@@ -17,7 +17,8 @@ struct route;
 
 /* Headers that we read. Each may come once; a second one is refused. */
 struct headers {
-	const char *host, *content_type, *content_length, *transfer_encoding;
+	const char *host, *content_type, *content_length, *transfer_encoding,
+		*content_encoding;
 	const char *authorization, *security_token, *origin, *sec_fetch_site, *expect;
 	const char *idempotency_key, *prefer, *range, *if_range, *if_none_match,
 		*if_match;
@@ -48,6 +49,7 @@ struct request {
 	struct principal who;
 	const struct route *route;
 	const char *argument; /* what stands for {id} or {name} in the path */
+	const char *fault; /* the parameter of the query that is wrong (lookup_refuse) */
 	struct buf body;
 	int64_t held_bytes; /* of body, counted in server->held_bytes */
 	int64_t began_us;   /* CLOCK_BOOTTIME, when the request line was read */

@@ -25,7 +25,7 @@ static const struct route ROUTES[] = {
 	 .handle = handle_job_get, .params = {"wait"},
 	 .help = "one job"},
 	{.method = "PATCH", .path = "/v1/jobs/{id}", .role = ROLE_FULL, .body = BODY_REQUIRED, .is_change = true,
-	 .handle = handle_job_change,
+	 .takes_if_match = true, .handle = handle_job_change,
 	 .help = "change what has not started"},
 	{.method = "GET", .path = "/v1/jobs/{id}/attempts", .role = ROLE_READONLY,
 	 .handle = handle_job_attempts,

@@ -2,6 +2,7 @@
 #include "httpapi/steer.h"
 
 #include "httpapi/answer.h"
+#include "httpapi/lane_names.h"
 
 struct steer_work {
 	const struct steering *steering;
@@ -26,7 +27,13 @@ void steer_reason(struct problems *problems, const char *pointer, const cJSON *v
 /* The commit is behind us. */
 static enum MHD_Result go_on(struct request *request)
 {
-	const struct steer_work *steer = request->work;
+	struct steer_work *steer = request->work;
+	if (steer->wish.lane && steer->write.result < 0 &&
+	    steer->write.err.code == ERR_NOT_FOUND) {
+		AUTO_BUF struct buf words = BUF_INIT(LANE_WORDS_MAX);
+		lane_complain(&request->settings->config, steer->wish.lane, &words);
+		err_set(&steer->write.err, ERR_NOT_FOUND, "%s", buf_text(&words));
+	}
 	if (steer->write.result < 0)
 		return answer_error(request, &steer->write.err);
 	return steer->steering->answer(request);

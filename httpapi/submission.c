@@ -233,7 +233,8 @@ static void read_stdin(struct reading *reading, const char *pointer, const cJSON
 	if (!cJSON_IsObject(value) || member_stdin_job(reading, value))
 		return;
 	if (!json_get(value, "content")) {
-		problems_add(reading->problems, "#/stdin/content", "is required");
+		problems_add(reading->problems, "#/stdin/content",
+			     "is required, unless there is from_job");
 		return;
 	}
 	if (!reading->content)

@@ -50,6 +50,26 @@ def test_a_retry_can_be_hurried_and_put_off(reeve):
     assert reeve.wait(job)["attempt"] == 2
 
 
+@pytest.mark.parametrize("method, path, body", [
+    ("POST", "/v1/jobs", {"command": "true"}),
+    ("POST", "/v1/jobs/{id}/hold", None),
+    ("POST", "/v1/jobs/{id}/release", None),
+    ("POST", "/v1/jobs/{id}/cancel", None),
+    ("POST", "/v1/jobs/{id}/rerun", None),
+    ("POST", "/v1/jobs/{id}/signal", {"signal": "TERM"}),
+    ("PATCH", "/v1/queues/default", {"max_running": 1}),
+])
+@pytest.mark.parametrize("tag", ['"1"', "*"])
+def test_a_change_that_knows_no_versions_refuses_the_condition(reeve, method, path, body, tag):
+    reeve.write_config()
+    reeve.start_httpapi()
+    job = reeve.submit("true", hold=True)
+    answer = reeve.request(method, path.format(id=job["id"]), body, headers={"If-Match": tag})
+    assert answer.status == 400 and "If-Match" in answer.json()["detail"], answer
+    assert reeve.job(job)["version"] == 1
+    assert len(reeve.request("GET", "/v1/jobs").json()["items"]) == 1
+
+
 def test_a_higher_priority_overtakes(reeve):
     reeve.write_config(slots=1)
     reeve.start_httpapi()

@@ -37,6 +37,20 @@ def test_a_submission_that_never_gets_an_answer_says_how_to_go_on(reeve):
     assert reeve.cli("ls", "-o", "id").stdout == again.stdout
 
 
+def test_a_lost_answer_to_stopping_many_says_that_some_may_have_been(reeve):
+    reeve.write_config()
+    reeve.start_httpapi()
+    for _ in range(3):
+        reeve.submit("true")
+    with Proxy(reeve, lambda number, _: 0 if number == 1 else None) as proxy:
+        done = through(proxy, reeve, "stop", "--yes", "state:queued")
+        assert done.returncode == 6
+        assert "some may have been stopped; to ask again does no harm" in done.stderr
+        again = through(proxy, reeve, "stop", "--yes", "state:queued")
+    assert again.returncode == 0, again.stderr
+    assert reeve.sql("SELECT count(*) FROM jobs WHERE state = 'cancelled'") == [(3,)]
+
+
 def test_a_lost_stream_goes_on_at_its_last_byte(reeve):
     reeve.start()
     job = reeve.submit("sh", "-c", "seq 200000; read line; seq 10", stdin=b"\n")["id"]

@@ -63,7 +63,10 @@ def test_pause_resume_limit(reeve):
     (("queue", "limit", "thumbs", "-1"), 2, ""),
     (("queue", "limit", "thumbs"), 2, "too few"),
     (("queue", "pause", "thumbs", "--until", "+soon"), 2, "--until"),
-    (("queue", "pause", "thumbs", "--until", "yesterday"), 2, "#/until"),
+    (("queue", "pause", "thumbs", "--until", "yesterday"), 2, "--until wants a time such as"),
+    (("queue", "pause", "thumbs", "--until", "2001-01-01T00:00:00Z"), 2, "#/until"),
+    (("queue", "pause", "thums"), 3, 'there is no queue "thums"; did you mean "thumbs"?'),
+    (("queue", "limit", "nope", "1"), 3, 'there is no queue "nope"; there are default, '),
     (("queue", "pause"), 2, "too few"), (("queue",), 2, "pause, resume, limit"),
     (("queue", "puase", "x"), 2, "did you mean queue pause?"),
     (("queue", "pause", "nothing"), 3, "nothing"), (("queue", "resume", "nothing"), 3, ""),
@@ -179,7 +182,7 @@ def test_the_commands_of_the_page(reeve):
     environ = reeve.env(REEVE_SERVER="unix:" + reeve.socket_path)
     environ["PATH"] = reeve.bin + ":" + environ["PATH"]
     blocks = BLOCK.findall(text)
-    assert len(blocks) == 7, "docs/queues.md lost its commands"
+    assert len(blocks) == 8, "docs/queues.md lost its commands"
     for commands, expected in blocks:
         done = subprocess.run(["bash", "-e", "-c", commands], cwd=folder, env=environ, capture_output=True,
                               text=True, timeout=harness.LIMIT_S)

@@ -66,6 +66,8 @@ def test_version(run):
     (["--sever", "unix:x", "ls"], "did you mean --server?"),
     (["ls", "stat:failed"], "did you mean state:"),
     (["ls", "state:failled"], "did you mean failed?"),
+    (["run", "--unique", "RU:rejct", "--", "true"], 'did you mean "RU:reject"?'),
+    (["run", "--unique", "a:b:Replace", "--", "true"], 'did you mean "a:b:replace"?'),
 ])
 def test_a_slip_names_what_was_meant(run, words, meant):
     done = run(*words)
@@ -83,6 +85,12 @@ def test_a_slip_names_what_was_meant(run, words, meant):
     (["run", "--priority"], "--priority wants N"),
     (["run", "--label", "novalue", "--", "true"], "NAME=VALUE"),
     (["run", "--timeout", "soon", "--", "true"], "duration"),
+    (["run", "-l", "a=1", "-l", "b=1", "-l", "a=2", "--", "true"], "--label a is given twice"),
+    (["run", "-e", "A=1", "-e", "A=1", "--", "true"], "--env A is given twice"),
+    (["run", "--task", "t", "-p", "n=1", "-p", "n=2"], "--parameter n is given twice"),
+    (["change", "-l", "a=1", "-l", "a=2", "last"], "--label a is given twice"),
+    (["run", "--at", "yesterday", "--", "true"], "--at wants a time such as 2026-11-21T06:00:00Z or +10m"),
+    (["run", "--expires", "-5m", "--", "true"], '+10m, not "-5m"'),
     (["run", "--wait=yes", "--", "true"], "takes no value"),
     (["-o", "xml", "ls"], "table|wide|tsv|json|jsonl|id"),
     (["ls", "-Z"], "unknown option -Z"),
@@ -126,6 +134,13 @@ def test_the_reference_in_docs_is_what_the_program_prints(run):
         _, marker, reference = file.read().partition("a test compares the two. -->\n\n")
     assert marker, "docs/cli.md lost its marker"
     assert reference == printed
+
+
+def test_the_help_of_ls_has_its_words_and_that_of_stop_only_those_it_takes(run):
+    ls, stop = run("help", "ls").stdout, run("help", "stop").stdout
+    for word in ("sort:submitted", "sort:+finished", "limit:N", "finished-after:TIME", "succeeded"):
+        assert word in ls and word not in stop
+    assert "label:NAME=VALUE" in stop and "States: waiting, queued, running.\n" in stop
 
 
 # --- check ----------------------------------------------------------------------------------

@@ -74,6 +74,15 @@ def test_streams_and_attempts(done):
                           ("?stream=stdin", 400), ("?follow=yes", 400), ("?tail=1", 400),
                           ("?follow=1&attempt=2", 404)]:
         assert reeve.request("GET", f"/v1/jobs/{job['id']}/output{query}").status == status
+    for path, name, words in [("/output?attempt=0", "attempt", "is a number from 1 to 2147483647"),
+                              ("/output?stream=stdin", "stream", "is both, stdout or stderr"),
+                              ("/output?follow=2", "follow", "is 1 or 0"),
+                              ("/events?after=x", "after", None), ("/events?limit=501", "limit", None),
+                              ("/graph?limit=100000", "limit", None), ("?wait=61", "wait", None)]:
+        answer = reeve.request("GET", f"/v1/jobs/{job['id']}{path}")
+        (fault,) = answer.json()["errors"]
+        assert (answer.status, fault["parameter"]) == (400, name), answer
+        assert words in (None, fault["detail"]) and answer.json()["detail"] == f"{name} {fault['detail']}"
     answer = reeve.request("GET", f"/v1/jobs/{job['id']}/output?stream=stdout",
                            headers={"Range": "bytes=256-511"})
     assert answer.body == BYTES

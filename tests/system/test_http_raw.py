@@ -294,6 +294,9 @@ CASES = [
     ("application/jsonx", post(b"Content-Type: application/jsonx\r\n"), MEDIA),
     ("another charset", post(b"Content-Type: application/json; charset=utf-16\r\n"), MEDIA),
     ("text/plain that names JSON", post(b"Content-Type: text/plain; application/json\r\n"), MEDIA),
+    ("compressed", post(J, b"Content-Encoding: gzip\r\n"), MEDIA),
+    ("compressed twice", post(J, b"Content-Encoding: identity, gzip\r\n"), MEDIA),
+    ("a coding that is none", post(J, b"Content-Encoding: Identity\r\n"), OK),
     ("cancel from a form", b"POST /v1/jobs/aaaaaaaa/cancel HTTP/1.1\r\n" + H + A
      + b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 0\r\n" + END, MEDIA),
     # --- bodies

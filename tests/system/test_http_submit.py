@@ -29,6 +29,12 @@ def test_a_submission_is_stored_and_described(server):
     assert rows == [(1500000, 0, '{"LANG":"C.UTF-8"}', "stop", b"hello")]
 
 
+def test_standard_input_of_nothing_names_both_that_it_may_be(server):
+    answer = server.request("POST", "/v1/jobs", {"command": "true", "stdin": {}})
+    assert answer.json()["errors"] == [
+        {"pointer": "#/stdin/content", "detail": "is required, unless there is from_job"}]
+
+
 @pytest.mark.parametrize("body", [
     {"command": "true"},
     {"command": "/usr/bin/true", "args": ["\"\\\n\t\u0001é\U0001f600"], "name": "ü", "labels": {}},

@@ -168,7 +168,7 @@ def test_removed_output_is_410_with_what_remains(reeve):
     assert shown["output"]["sha256"] == job["output"]["sha256"]
     assert shown["output"]["stdout_bytes"] == 6
     done = reeve.cli("logs", job_id(job))
-    assert done.returncode == 3 and "removed" in done.stderr
+    assert done.returncode == 3 and f"removed at {removed['removed_at']}" in done.stderr
 
 
 def test_large_output_goes_with_its_files(reeve):
@@ -194,6 +194,10 @@ def test_a_pruned_job_is_410_with_what_remains(reeve):
         removed = answer.json()["removed"]
         assert (removed["id"], removed["state"]) == (job["id"], "failed")
         assert removed["finished_at"] == job["finished_at"] and removed["removed_at"] > job["finished_at"]
+    for verb in ("show", "logs", "rerun"):
+        done = reeve.cli(verb, job["id"])
+        assert done.returncode == 3 and (
+            f"ended at {removed['finished_at']} (failed) and was removed at {removed['removed_at']}") in done.stderr
     assert reeve.request("GET", "/v1/jobs/" + str(uuid.uuid4())).status == 404
     assert reeve.job(living)["state"] == "running"
     assert reeve.output(kept) == b"kept\n"
