@@ -47,6 +47,8 @@ static const struct {
 	{STATEMENT_DRAIN_IS, "one row at most"},
 	{STATEMENT_DRAIN_GET, "one row at most"},
 	{STATEMENT_GRAPH_JOB, "a row of its own"},
+	{STATEMENT_JOB_INSERT,
+	 "signal_requests, nearly always empty, for its foreign key"},
 	{STATEMENT_JOB_RERUN,
 	 "signal_requests, nearly always empty, for its foreign key"},
 	{STATEMENT_ATTEMPTS_LIVE, "the index holds living attempts only"},

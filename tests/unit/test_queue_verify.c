@@ -207,6 +207,8 @@ static void test_check_finds_what_does_not_belong(void **state)
 		fixture_sql(f->dir,
 			    "UPDATE jobs SET state = 'succeeded', finished_at = 1 WHERE "
 			    "id = 1;"
+			    "DROP TRIGGER job_moves_no_insert;"
+			    "DROP TRIGGER job_moves_no_delete;"
 			    "INSERT INTO job_moves VALUES ('lost', 'queued', 'x')",
 			    NULL),
 		0);
