@@ -170,6 +170,9 @@ static void put_faults(struct json_writer *json, const struct problems *problems
 		json_close(json, '}');
 	}
 	json_close(json, ']');
+	if (problems->total > problems->count)
+		json_put_int(json, "errors_omitted",
+			     (int64_t)(problems->total - problems->count));
 }
 
 /* The one parameter that lookup_refuse found, whose name begins the error's words. */
