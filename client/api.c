@@ -38,6 +38,9 @@ static void note_errors(struct cli *cli, const cJSON *problem)
 		neutral_text(detail != NULL ? detail : "", true, &cli->notes);
 		buf_append_char(&cli->notes, '\n');
 	}
+	const int64_t omitted = item_int(problem, "errors_omitted", 0);
+	if (omitted > 0)
+		buf_printf(&cli->notes, "  ... and %lld more\n", (long long)omitted);
 	const char *request_id = item_text(problem, "request_id");
 	if (request_id != NULL && item_int(problem, "status", 0) >= 500) {
 		buf_append_text(&cli->notes, "  request ");

@@ -40,8 +40,9 @@ static int request_stop(struct cli *cli, const struct filters *filters, bool is_
 	exchange.body_bytes = body.length;
 	const int status = api_ask(cli, &exchange, ret, err);
 	if (status < 0 && !is_dry_run && exchange.was_sent && !exchange.is_finished)
-		buf_append_text(&cli->notes,
-				"  some may have been stopped; to ask again does no harm\n");
+		buf_append_text(
+			&cli->notes,
+			"  some may have been stopped; to ask again does no harm\n");
 	exchange_release(&exchange);
 	return status;
 }

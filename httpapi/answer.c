@@ -170,6 +170,9 @@ static void put_faults(struct json_writer *json, const struct problems *problems
 		json_close(json, '}');
 	}
 	json_close(json, ']');
+	if (problems->total > problems->count)
+		json_put_int(json, "errors_omitted",
+			     (int64_t)(problems->total - problems->count));
 }
 
 /* The one parameter that lookup_refuse found, whose name begins the error's words. */
@@ -260,6 +263,12 @@ enum MHD_Result answer_error_about(struct request *request, const struct err *er
 enum MHD_Result answer_problems(struct request *request, enum err_code code,
 				const struct problems *problems)
 {
+	return answer_problems_about(request, code, problems, "");
+}
+
+enum MHD_Result answer_problems_about(struct request *request, enum err_code code,
+				      const struct problems *problems, const char *job_id)
+{
 	struct err err = {.code = code};
 	if (problems->total == 1)
 		snprintf(err.text, sizeof(err.text), "%s %s", problems->item[0].pointer,
@@ -268,5 +277,5 @@ enum MHD_Result answer_problems(struct request *request, enum err_code code,
 		snprintf(err.text, sizeof(err.text), "%zu things are wrong",
 			 problems->total);
 	return answer_send(request, (unsigned)err_http_status(code),
-			   answer_problem_new(request, &err, problems));
+			   problem_about(request, &err, problems, job_id));
 }

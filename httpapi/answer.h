@@ -43,6 +43,9 @@ enum MHD_Result answer_problems(struct request *request, enum err_code code,
 /* With the id of the job that is in the way, as the member `job`; "" for none. */
 enum MHD_Result answer_error_about(struct request *request, const struct err *err,
 				   const char *job_id);
+enum MHD_Result answer_problems_about(struct request *request, enum err_code code,
+				      const struct problems *problems,
+				      const char *job_id);
 
 /* The problem document as a response, for those that need more headers. */
 struct MHD_Response *answer_problem_new(struct request *request, const struct err *err,

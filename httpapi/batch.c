@@ -258,7 +258,9 @@ static enum MHD_Result answer_refusal(struct request *request)
 	snprintf(pointer, sizeof(pointer), "#/jobs/%zu%s", batching->order[item],
 		 write->err.code == ERR_CONFLICT ? "/unique" : "");
 	problems_add(&problems, pointer, "%s", write->err.text);
-	enum MHD_Result result = answer_problems(request, write->err.code, &problems);
+	enum MHD_Result result = answer_problems_about(
+		request, write->err.code, &problems,
+		write->err.code == ERR_CONFLICT ? batching->made[item].id : "");
 	problems_release(&problems);
 	return result;
 }

@@ -97,15 +97,14 @@ int lookup_wait(struct request *request, int64_t *ret_us, bool *ret_preferred,
 	return 0;
 }
 
-int lookup_number(struct request *request, const char *name, int64_t min,
-		  int64_t max, int64_t fallback, int64_t *ret, struct err *err)
+int lookup_number(struct request *request, const char *name, int64_t min, int64_t max,
+		  int64_t fallback, int64_t *ret, struct err *err)
 {
 	const char *text = target_param(&request->target, name);
 	*ret = fallback;
 	if (text && text_parse_int(text, min, max, ret) < 0)
-		return lookup_refuse(request, name, err,
-				     "is a number from %lld to %lld", (long long)min,
-				     (long long)max);
+		return lookup_refuse(request, name, err, "is a number from %lld to %lld",
+				     (long long)min, (long long)max);
 	return 0;
 }
 

@@ -22,8 +22,8 @@ int lookup_wait(struct request *request, int64_t *ret_us, bool *ret_preferred,
 
 /* A number in the query, within bounds; `fallback` when it is not there.
  * ERR_BAD_REQUEST. */
-int lookup_number(struct request *request, const char *name, int64_t min,
-		  int64_t max, int64_t fallback, int64_t *ret, struct err *err);
+int lookup_number(struct request *request, const char *name, int64_t min, int64_t max,
+		  int64_t fallback, int64_t *ret, struct err *err);
 
 /* A flag in the query: "1" or "true", "0" or "false". ERR_BAD_REQUEST. */
 int lookup_flag(struct request *request, const char *name, bool *ret, struct err *err);

@@ -20,9 +20,9 @@ struct route {
 	enum role role;
 	enum route_body body;
 	enum route_size size;
-	bool is_change; /* must come from the same site, as JSON */
+	bool is_change;	     /* must come from the same site, as JSON */
 	bool takes_if_match; /* a change that may be tied to a version */
-	bool is_stream; /* takes as long as it takes: no deadline for the whole */
+	bool is_stream;	     /* takes as long as it takes: no deadline for the whole */
 	enum MHD_Result (*handle)(struct request *request);
 	const char *params[10]; /* of the query, NULL-terminated */
 	const char *many[10];	/* those that may come more than once */

@@ -1,6 +1,7 @@
 """Submitting over HTTP: what is accepted, what is refused, and how each mistake is named."""
 
 import base64
+import json
 import os
 
 import pytest
@@ -27,6 +28,18 @@ def test_a_submission_is_stored_and_described(server):
     rows = server.sql("SELECT timeout_us, kill_grace_us, environment, output_policy, content "
                       "FROM jobs JOIN job_stdin ON job_id = id WHERE name = 'n'")
     assert rows == [(1500000, 0, '{"LANG":"C.UTF-8"}', "stop", b"hello")]
+
+
+def test_of_many_faults_the_rest_is_counted(server):
+    body = {"command": "true", "args": [1] * 70}
+    problem = server.request("POST", "/v1/jobs", body).json()
+    assert (len(problem["errors"]), problem["errors_omitted"]) == (64, 6)
+    assert "errors_omitted" not in server.request("POST", "/v1/jobs", {"args": [1]}).json()
+    path = os.path.join(server.work, "many.json")
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(body, file)
+    done = server.cli("submit", path)
+    assert done.returncode == 2 and done.stderr.endswith("  ... and 6 more\n")
 
 
 def test_standard_input_of_nothing_names_both_that_it_may_be(server):
