@@ -10,18 +10,13 @@
 static int read_drain(struct queue *queue, struct drain *ret, int64_t *ret_running,
 		      struct err *err)
 {
-	struct lane_list list = {0};
 	int found = queue_drain_get(queue, ret, err);
 	if (found < 0)
 		return -1;
-	if (queue_lane_list(queue, &list, err) < 0) {
+	if (queue_running(queue, ret_running, err) < 0) {
 		drain_release(ret);
 		return -1;
 	}
-	*ret_running = 0;
-	for (size_t i = 0; i < list.count; i++)
-		*ret_running += list.item[i].running;
-	lane_list_release(&list);
 	return found;
 }
 

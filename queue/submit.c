@@ -113,12 +113,21 @@ int submit_one(struct queue *queue, const struct submission *submission,
 	       struct submitted *ret, struct err *err)
 {
 	struct birth birth = {.now = clock_now_us(), .batch = batch};
+	bool has_replaced = false;
 	if (submission->unique_key != NULL) {
+		ret->id[0] = '\0';
 		const int found = unique_look(queue, submission, ret, err);
 		if (found != 0)
 			return found < 0 ? -1 : 0;
+		has_replaced = ret->id[0] != '\0';
 	}
 	int result = birth_decide(queue, submission, siblings, &birth, err);
+	if (result == 0 && has_replaced && job_state_is_final(birth.state))
+		result = err_set(
+			err, ERR_CONFLICT,
+			"job %s with this unique key is not replaced: the new one "
+			"could never run",
+			ret->id);
 	if (result == 0)
 		result = rows_insert(queue, submission, siblings, &birth, ret, err);
 	birth_release(&birth);

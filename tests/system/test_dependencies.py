@@ -251,6 +251,17 @@ def test_replace_cancels_the_old_one_while_it_has_not_started(reeve):
     reeve.wait(new.json())
 
 
+def test_a_job_that_could_never_run_replaces_none(reeve):
+    reeve.start()
+    failed = reeve.run("false")
+    living = reeve.submit("true", hold=True, unique={"key": "w"})
+    answer = reeve.request("POST", "/v1/jobs", {
+        "command": "true", "unique": {"key": "w", "on_conflict": "replace"}, "depends_on": [{"job": failed["id"]}]})
+    assert (answer.status, answer.json()["job"]) == (409, living["id"])
+    assert reeve.job(living)["state"] == "waiting"
+    assert reeve.sql("SELECT count(*) FROM jobs") == [(2,)]
+
+
 def test_unique_keys_belong_to_their_owner(server):  # noqa: F811
     here = server.submit("true", unique={"key": "u4"})
     there = server.submit("true", unique={"key": "u4"}, via="tcp")
