@@ -181,26 +181,15 @@ static int (*const LOOKS[])(struct question *question, struct err *err) = {
 
 /* --- the answer --- */
 
-/* When the last of the times is over; 0 while anything has no time. */
-static int64_t earliest(const struct explanation *explanation)
-{
-	int64_t at = 0;
-	for (size_t i = 0; i < explanation->count; i++) {
-		const int64_t until = explanation->item[i].until;
-		if (until == 0)
-			return 0;
-		at = until > at ? until : at;
-	}
-	return at;
-}
-
 static int look_all(struct question *question, struct err *err)
 {
 	struct explanation *ret = question->ret;
 	for (size_t i = 0; i < ARRAY_SIZE(LOOKS); i++)
 		if (LOOKS[i](question, err) < 0)
 			return -1;
-	ret->earliest_at = earliest(ret);
+	for (size_t i = 0; i < ret->count; i++)
+		if (ret->item[i].until > ret->earliest_at)
+			ret->earliest_at = ret->item[i].until;
 	/* one more than is told, to know that there are more */
 	if (turns_ahead(question->queue, question->job, EXPLAIN_AHEAD_MAX + 1,
 			&ret->ahead, err) != 0)
