@@ -456,7 +456,7 @@ static void test_due_goes_in_slices_the_earliest_first(void **state)
 static void check_chain(struct fixture *f, int64_t expires_at, int64_t deadline_us,
 			enum dependency_condition condition, const char *expected)
 {
-	struct submitted job[3];
+	struct submitted job[3] = {0};
 	char found[FIXTURE_TEXT_BYTES];
 	wall_set(WALL_START_US);
 	for (size_t i = 0; i < ARRAY_SIZE(job); i++) {
