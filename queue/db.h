@@ -230,6 +230,12 @@ struct event_row {
 /* Appends to the chain; the id is given here. */
 int event_append(struct queue *queue, const struct event_row *row, struct err *err);
 
+/* The same for a job that has moved to a state just now; principal and data may be NULL.
+ */
+int event_of_move(struct queue *queue, int64_t job_row, const char *kind,
+		  enum job_state state, const char *principal, const char *data,
+		  struct err *err);
+
 /* hash = SHA-256(previous || canonical row); `hash` holds the previous one before. */
 void event_hash(const struct event_row *row, uint8_t hash[DIGEST_BYTES]);
 

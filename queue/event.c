@@ -84,3 +84,20 @@ int event_append(struct queue *queue, const struct event_row *row, struct err *e
 	memcpy(queue->chain.hash, hash, sizeof hash);
 	return 0;
 }
+
+int event_of_move(struct queue *queue, int64_t job_row, const char *kind,
+		  enum job_state state, const char *principal, const char *data,
+		  struct err *err)
+{
+	return event_append(queue,
+			    &(const struct event_row){
+				    .at = clock_now_us(),
+				    .has_job = true,
+				    .job_row = job_row,
+				    .kind = kind,
+				    .state = job_state_word(state),
+				    .principal = principal,
+				    .data = data,
+			    },
+			    err);
+}

@@ -166,17 +166,8 @@ static void ended_data(char ret[160], int number, const struct attempt_end *end,
 static int ended_event(struct queue *queue, int64_t job_row, enum job_state state,
 		       const char *principal, const char *data, struct err *err)
 {
-	return event_append(queue,
-			    &(const struct event_row){
-				    .at = clock_now_us(),
-				    .has_job = true,
-				    .job_row = job_row,
-				    .kind = state == JOB_QUEUED ? "requeued" : "ended",
-				    .state = job_state_word(state),
-				    .principal = principal,
-				    .data = data,
-			    },
-			    err);
+	return event_of_move(queue, job_row, state == JOB_QUEUED ? "requeued" : "ended",
+			     state, principal, data, err);
 }
 
 /* The job's own event, and then what follows from it for others. */

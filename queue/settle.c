@@ -46,21 +46,6 @@ static int follow_end(struct queue *queue, int64_t row, enum job_state state,
 	return tally_ended(queue, row, err);
 }
 
-static int move_event(struct queue *queue, int64_t row, const char *kind,
-		      enum job_state state, const char *data, struct err *err)
-{
-	return event_append(queue,
-			    &(const struct event_row){
-				    .at = clock_now_us(),
-				    .has_job = true,
-				    .job_row = row,
-				    .kind = kind,
-				    .state = job_state_word(state),
-				    .data = data,
-			    },
-			    err);
-}
-
 /* Ids and states are words of ours, nothing to escape. */
 static int skip(struct queue *queue, int64_t row, const char *parent_id,
 		const char *parent_state, struct err *err)
@@ -73,7 +58,7 @@ static int skip(struct queue *queue, int64_t row, const char *parent_id,
 			       parent_id, parent_state);
 	if (db_run(queue, STATEMENT_JOB_SKIP, BINDS(as_int(row), as_int(clock_now_us())),
 		   err) < 0 ||
-	    move_event(queue, row, "ended", JOB_SKIPPED, data, err) != 0)
+	    event_of_move(queue, row, "ended", JOB_SKIPPED, NULL, data, err) != 0)
 		return -1;
 	return follow_end(queue, row, JOB_SKIPPED, err);
 }
@@ -161,11 +146,11 @@ static int go_on(struct queue *queue, int64_t row, const struct standing *now,
 		return db_run(queue, STATEMENT_JOB_WAIT,
 			      BINDS(as_int(row), as_text("run_at")), err) < 0
 			       ? -1
-			       : move_event(queue, row, "unblocked", JOB_WAITING,
-					    "{\"reason\":\"run_at\"}", err);
+			       : event_of_move(queue, row, "unblocked", JOB_WAITING, NULL,
+					       "{\"reason\":\"run_at\"}", err);
 	if (db_run(queue, STATEMENT_JOB_QUEUE, BINDS(as_int(row), as_int(at)), err) < 0)
 		return -1;
-	return move_event(queue, row, "unblocked", JOB_QUEUED, NULL, err);
+	return event_of_move(queue, row, "unblocked", JOB_QUEUED, NULL, NULL, err);
 }
 
 static int settle_one(struct queue *queue, const struct parent *parent,

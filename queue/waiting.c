@@ -6,23 +6,6 @@
  * make them due again, for a job that has gone on is not waiting any more. */
 #include "queue/settle.h"
 
-static int waiting_event(struct queue *queue, int64_t row, const char *kind,
-			 enum job_state state, const char *principal, const char *data,
-			 struct err *err)
-{
-	return event_append(queue,
-			    &(const struct event_row){
-				    .at = clock_now_us(),
-				    .has_job = true,
-				    .job_row = row,
-				    .kind = kind,
-				    .state = job_state_word(state),
-				    .principal = principal,
-				    .data = data,
-			    },
-			    err);
-}
-
 /* --- times that have come --- */
 
 static int wait_for(struct queue *queue, int64_t row, const char *kind,
@@ -33,7 +16,7 @@ static int wait_for(struct queue *queue, int64_t row, const char *kind,
 	if (db_run(queue, STATEMENT_JOB_WAIT, BINDS(as_int(row), as_text(reason)), err) <
 	    0)
 		return -1;
-	return waiting_event(queue, row, kind, JOB_WAITING, principal, data, err);
+	return event_of_move(queue, row, kind, JOB_WAITING, principal, data, err);
 }
 
 /* A job that was given dependencies by hand while it waited for its time goes on waiting,
@@ -50,7 +33,7 @@ static int become_queued(struct queue *queue, int64_t row, struct err *err)
 	if (db_run(queue, STATEMENT_JOB_QUEUE, BINDS(as_int(row), as_int(clock_now_us())),
 		   err) < 0)
 		return -1;
-	return waiting_event(queue, row, "due", JOB_QUEUED, NULL, NULL, err);
+	return event_of_move(queue, row, "due", JOB_QUEUED, NULL, NULL, err);
 }
 
 static int expire(struct queue *queue, int64_t row, const char *data, struct err *err)
@@ -59,7 +42,7 @@ static int expire(struct queue *queue, int64_t row, const char *data, struct err
 				   BINDS(as_int(row), as_int(clock_now_us())), err);
 	if (changed <= 0)
 		return changed; /* an earlier one's end has settled it meanwhile */
-	if (waiting_event(queue, row, "ended", JOB_FAILED, NULL, data, err) != 0)
+	if (event_of_move(queue, row, "ended", JOB_FAILED, NULL, data, err) != 0)
 		return -1;
 	return job_ended(queue, row, JOB_FAILED, err);
 }
@@ -208,7 +191,7 @@ static int release(struct queue *queue, int64_t row, const struct hold_state *no
 	if (db_run(queue, STATEMENT_JOB_QUEUE, BINDS(as_int(row), as_int(clock_now_us())),
 		   err) < 0)
 		return -1;
-	return waiting_event(queue, row, "released", JOB_QUEUED, principal, NULL, err);
+	return event_of_move(queue, row, "released", JOB_QUEUED, principal, NULL, err);
 }
 
 int queue_hold(struct queue *queue, const struct viewer *viewer, const char *id,

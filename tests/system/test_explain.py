@@ -338,3 +338,13 @@ def test_a_hostile_reason_stays_text(reeve):
     done = reeve.cli("explain", job["id"])
     assert done.returncode == 0 and "\x07" not in done.stdout and len(done.stdout.splitlines()) == 4
 
+
+def test_a_pause_that_is_over_is_no_reason(reeve):
+    reeve.write_config(queues=QUEUES)
+    reeve.start_httpapi()
+    job = reeve.submit("true", queue="thumbs")
+    reeve.sql_write("UPDATE queues SET paused_at = 1, paused_until = ?, paused_by = 'uid:7' WHERE name = 'thumbs'",
+                    4 * 10**15)
+    assert "queue_paused" in codes(explain(reeve, job))
+    reeve.sql_write("UPDATE queues SET paused_until = 2 WHERE name = 'thumbs'")
+    assert codes(explain(reeve, job)) == ["no_worker"]
