@@ -46,7 +46,7 @@ LIBS       := common queue tasks worker
 lib         = $(B)/lib/libreeve-$(1).a
 NETTLE     := -l:libnettle.a
 COMMON_LD  := -lcjson $(NETTLE)
-QUEUE_LD   := -lsqlite3 -luuid
+QUEUE_LD   := -lsqlite3 -luuid -lzstd
 TASKS_LD   := -lpcre2-8
 
 PROGRAMS := $(BIN)/reeve-httpapi $(BIN)/reeve-worker $(BIN)/reeve-shim $(BIN)/reeve

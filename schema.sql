@@ -65,7 +65,7 @@ CREATE TABLE jobs (
     CHECK (retry GLOB '{*}'), depends_rule /* NULL: all of its dependencies; any: one is enough */ TEXT
     CHECK (depends_rule = 'any'), stdin_from /* row of the job whose stdout is its standard input */ INTEGER, batch /* the batch it came with, UUIDv7 */ BLOB
     CHECK (length(batch) = 16), rerun_of /* uuid of the job that it repeats */ BLOB
-    CHECK (length(rerun_of) = 16), unique_key /* names work of which its owner has one alive */ TEXT, queued_at /* since when it may start; the order inside its owner's turn */ INTEGER, -- raised by every change; the ETag
+    CHECK (length(rerun_of) = 16), unique_key /* names work of which its owner has one alive */ TEXT, queued_at /* since when it may start; the order inside its owner's turn */ INTEGER, callback /* {"url": "https://...", "on": ["started", "final", "failed", ...]}; NULL: nobody is told */ TEXT CHECK (callback GLOB '{*}'), -- raised by every change; the ETag
     CHECK (exit_code IS NULL OR signal IS NULL),
     -- no job is over without a time, or before it began; so none is born so either
     CHECK ((finished_at IS NULL) = (state = 'waiting' OR state = 'queued' OR state = 'running')),
@@ -144,7 +144,7 @@ CREATE TABLE output (
     sha256        BLOB NOT NULL CHECK (length(sha256) = 32), -- of the bytes kept, in their order
     path          TEXT,                   -- stored = file: below the state directory
     content       BLOB,                   -- stored = row: the bytes
-    frames        BLOB, removed_at /* retention let go of the bytes; length and hash stay */ INTEGER,                   -- stored = row: which bytes came when from which stream
+    frames        BLOB, removed_at /* retention let go of the bytes; length and hash stay */ INTEGER, encoding /* of the file: NULL as it was written; zstd: independent frames with a seek table at the end */ TEXT CHECK (encoding = 'zstd'), file_bytes /* of the compressed file; NULL: as many as were written */ INTEGER,                   -- stored = row: which bytes came when from which stream
     PRIMARY KEY (job_id, attempt),
     FOREIGN KEY (job_id, attempt) REFERENCES attempts (job_id, number)
 ) STRICT;
@@ -192,12 +192,6 @@ SELECT e.id, strftime('%Y-%m-%dT%H:%M:%S', e.at / 1000000, 'unixepoch') || print
        v.id AS job, e.kind, e.state, e.principal, e.data
   FROM events e
   LEFT JOIN v_jobs v ON v.job_id = e.job_id;
-
-CREATE VIEW v_output AS
-SELECT v.id, o.attempt, o.stored, o.stdout_bytes, o.stderr_bytes, o.dropped_bytes, o.path,
-       CAST(o.content AS TEXT) AS text, lower(hex(o.sha256)) AS sha256, o.job_id
-  FROM output o
-  JOIN v_jobs v ON v.job_id = o.job_id;
 
 CREATE TABLE task_definitions (
     -- Task definitions as they were when a job was accepted with them. The configuration may change;
@@ -658,3 +652,56 @@ WHEN OLD.is_configured = 1
 BEGIN
     SELECT RAISE(ABORT, 'the queue is in the configuration; take it out there');
 END;
+
+CREATE TABLE callbacks (
+    -- The outbox: a message is written in the transaction that makes it true, and sent afterwards until
+    -- somebody took it. It needs nothing of its job any more, which may have been pruned since.
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
+    webhook_id   TEXT NOT NULL UNIQUE,    -- msg_...: the same at every try, so that a receiver knows it again
+    job_id       INTEGER NOT NULL,
+    owner        TEXT NOT NULL,           -- of the job; who may see this
+    kind         TEXT NOT NULL CHECK (kind = 'started' OR kind = 'final'),
+    attempt      INTEGER NOT NULL,        -- that started; the last one
+    url          TEXT NOT NULL,
+    body         TEXT NOT NULL,           -- JSON, as it is sent at every try
+    state        TEXT NOT NULL DEFAULT 'pending' CHECK (state = 'pending' OR state = 'delivered' OR state = 'dead'),
+    tries        INTEGER NOT NULL DEFAULT 0, -- since it was written, or was asked for again
+    created_at   INTEGER NOT NULL,
+    next_at      INTEGER,                 -- the next try; NULL: none any more
+    last_try_at  INTEGER,
+    last_status  INTEGER,                 -- HTTP status of the last answer; NULL: there was none
+    last_error   TEXT,                    -- why it was not delivered; never what the receiver said
+    ended_at     INTEGER,                 -- delivered, or given up
+    CHECK ((next_at IS NULL) = (state <> 'pending')),
+    CHECK ((ended_at IS NULL) = (state = 'pending'))
+) STRICT;
+
+CREATE INDEX callbacks_pending ON callbacks (next_at, id) WHERE state = 'pending';
+
+CREATE INDEX callbacks_by_owner ON callbacks (owner, id);
+
+CREATE INDEX callbacks_by_state ON callbacks (state, id) WHERE state <> 'delivered';
+
+CREATE INDEX callbacks_by_job ON callbacks (job_id, id);
+
+CREATE TRIGGER callbacks_no_other BEFORE UPDATE OF id, webhook_id, job_id, owner, kind, attempt, url, body, created_at ON callbacks
+BEGIN
+    SELECT RAISE(ABORT, 'only how a callback went changes');
+END;
+
+CREATE VIEW v_callbacks AS
+SELECT c.webhook_id, v.id AS job, c.kind, c.attempt, c.state, c.tries, c.last_status, c.last_error, c.url, c.owner,
+       strftime('%Y-%m-%dT%H:%M:%S', c.created_at / 1000000, 'unixepoch') || printf('.%06dZ', c.created_at % 1000000) AS created_at,
+       strftime('%Y-%m-%dT%H:%M:%S', c.next_at / 1000000, 'unixepoch') || printf('.%06dZ', c.next_at % 1000000) AS next_at,
+       strftime('%Y-%m-%dT%H:%M:%S', c.ended_at / 1000000, 'unixepoch') || printf('.%06dZ', c.ended_at % 1000000) AS ended_at,
+       c.body, c.job_id
+  FROM callbacks c
+  LEFT JOIN v_jobs v ON v.job_id = c.job_id;
+
+CREATE INDEX output_plain ON output (job_id, attempt) WHERE stored = 'file' AND encoding IS NULL AND file_bytes IS NULL;
+
+CREATE VIEW v_output AS
+SELECT v.id, o.attempt, o.stored, o.encoding, o.stdout_bytes, o.stderr_bytes, o.dropped_bytes, o.file_bytes, o.path,
+       CAST(o.content AS TEXT) AS text, lower(hex(o.sha256)) AS sha256, o.job_id
+  FROM output o
+  JOIN v_jobs v ON v.job_id = o.job_id;

@@ -68,6 +68,7 @@ struct config {
 	int64_t kill_grace_us;
 	int64_t output_bytes;	   /* default limits.output_bytes of a job */
 	int64_t output_fold_bytes; /* outputs up to this go into the database */
+	int64_t output_compress_bytes; /* larger ones are compressed afterwards; 0: none */
 	char *cgroup; /* "auto", "off", or a cgroup v2 directory that is ours */
 	struct {
 		int64_t body_bytes, stdin_bytes, args, argv_bytes, environment_bytes,
@@ -80,8 +81,15 @@ struct config {
 		int64_t threads; /* of the HTTP server; 0 becomes a number fit for the
 				    machine */
 		int64_t header_deadline_us, body_deadline_us, request_deadline_us;
-		int64_t wait_max_us, idempotency_keep_us;
+		int64_t wait_max_us, idempotency_keep_us, stall_us;
 	} http;
+	struct {
+		struct words allowed_hosts;  /* "host:port" each; none: no callbacks */
+		struct words internal_hosts; /* those that may have a private address */
+		char *secret_file; /* Standard Webhooks secret; relative to state_dir */
+		int64_t timeout_us;
+		int64_t parallel, parallel_per_host;
+	} callbacks;
 	struct retention_policy retention;
 	int64_t wal_bytes; /* checkpoint when the write-ahead log has grown to this */
 };

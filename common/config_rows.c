@@ -61,6 +61,21 @@ static const char *check_variable_name(const char *text)
 		       : NULL;
 }
 
+/* Host names in small letters, addresses as they are written in URLs. */
+static const char *check_host_port(const char *text)
+{
+	const char *colon = strrchr(text, ':');
+	int64_t port;
+
+	if (!colon || colon == text ||
+	    strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789.-_[]:") != strlen(text) ||
+	    (strchr(text, ':') != colon && text[0] != '[') ||
+	    text_parse_int(colon + 1, 1, 65535, &port) < 0)
+		return "expected HOST:PORT in small letters, like app.example:443 or "
+		       "[2001:db8::1]:443";
+	return NULL;
+}
+
 /* clang-format off */
 #define FIELD(member) .offset = offsetof(struct config, member)
 const struct setting SETTINGS[] = {
@@ -106,6 +121,9 @@ const struct setting SETTINGS[] = {
 	{.name = "output_fold_bytes", .kind = &KIND_BYTES, FIELD(output_fold_bytes),
 	 .fallback = "65536", .max = MIB,
 	 .help = "Outputs up to this size move into the database when the job ends."},
+	{.name = "output_compress_bytes", .kind = &KIND_BYTES, FIELD(output_compress_bytes),
+	 .fallback = "0", .max = TIB,
+	 .help = "Finished outputs at least so large are compressed (zstd) when there is time; 0 is none."},
 	{.name = "cgroup", .kind = &KIND_TEXT, FIELD(cgroup), .check = check_cgroup,
 	 .fallback = "\"auto\"",
 	 .fixed_in = CONFIG_WORKER,
@@ -187,6 +205,28 @@ const struct setting SETTINGS[] = {
 	{.name = "http.idempotency_keep_s", .kind = &KIND_DURATION,
 	 FIELD(http.idempotency_keep_us), .fallback = "604800", .min = 60, .max = 366 * DAY,
 	 .help = "How long an Idempotency-Key is remembered."},
+	{.name = "http.stall_s", .kind = &KIND_DURATION, FIELD(http.stall_us),
+	 .fallback = "30", .min = 1, .max = 3600,
+	 .help = "A client that follows something and takes nothing of it for so long is cut off."},
+
+	{.name = "callbacks.allowed_hosts", .kind = &KIND_WORDS, FIELD(callbacks.allowed_hosts),
+	 .check = check_host_port, .fallback = "[]",
+	 .help = "HOST:PORT of each receiver that a callback may name; none means no callbacks."},
+	{.name = "callbacks.internal_hosts", .kind = &KIND_WORDS, FIELD(callbacks.internal_hosts),
+	 .check = check_host_port, .fallback = "[]",
+	 .help = "Those of them that may have a loopback, private or link-local address."},
+	{.name = "callbacks.secret_file", .kind = &KIND_TEXT, FIELD(callbacks.secret_file),
+	 .fallback = "\"callback-secret\"",
+	 .help = "The secret that signs callbacks (whsec_...); relative to state_dir, made when missing."},
+	{.name = "callbacks.timeout_s", .kind = &KIND_DURATION, FIELD(callbacks.timeout_us),
+	 .fallback = "10", .min = 1, .max = 300,
+	 .help = "How long one try of a callback may take, from the name to the answer."},
+	{.name = "callbacks.parallel", .kind = &KIND_INTEGER, FIELD(callbacks.parallel),
+	 .fallback = "16", .min = 1, .max = 256,
+	 .help = "Callbacks under way at the same time."},
+	{.name = "callbacks.parallel_per_host", .kind = &KIND_INTEGER,
+	 FIELD(callbacks.parallel_per_host), .fallback = "4", .min = 1, .max = 256,
+	 .help = "The same to one HOST:PORT, so that one that hangs does not hold up the others."},
 
 	{.name = "retention.rules", .kind = &KIND_RETENTION, FIELD(retention.rules), .fallback = "[]",
 	 .help = "How much is kept of which jobs, the first that fits: see docs/retention.md."},

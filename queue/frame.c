@@ -23,6 +23,7 @@ void frame_pack(const struct frame *frame, uint8_t ret[FRAME_BYTES])
 	const uint64_t is_stderr = frame->stream == OUTPUT_STDERR;
 	put_le64(ret, (uint64_t)frame->at_us << 1 | is_stderr);
 	put_le64(ret + 8, (uint64_t)frame->offset);
+	put_le64(ret + 16, (uint64_t)frame->stdout_bytes);
 }
 
 void frame_unpack(const uint8_t data[FRAME_BYTES], struct frame *ret)
@@ -31,4 +32,5 @@ void frame_unpack(const uint8_t data[FRAME_BYTES], struct frame *ret)
 	ret->at_us = (int64_t)(first >> 1);
 	ret->stream = first & 1 ? OUTPUT_STDERR : OUTPUT_STDOUT;
 	ret->offset = (int64_t)get_le64(data + 8);
+	ret->stdout_bytes = (int64_t)get_le64(data + 16);
 }

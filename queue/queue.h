@@ -30,6 +30,7 @@
 #include <sys/types.h>
 
 #include "common/common.h"
+#include "queue/callbacks.h"
 #include "queue/change.h"
 #include "queue/dependencies.h"
 #include "queue/lanes.h"
@@ -167,6 +168,7 @@ struct submission {
 	const char *unique_key; /* NULL: none */
 	enum unique_conflict unique_conflict;
 	bool is_kept; /* exempt from retention */
+	const char *callback; /* JSON object (callbacks.h); NULL: nobody is told */
 };
 
 struct submitted {
@@ -231,6 +233,7 @@ struct job {
 	int64_t stdin_from; /* row of the job whose stdout it reads; 0: none */
 	char batch[JOB_ID_BYTES], rerun_of[JOB_ID_BYTES]; /* "": none */
 	char *unique_key;
+	char *callback;	   /* JSON object; NULL: nobody is told */
 	int is_kept;	   /* 1: exempt from retention */
 	int64_t queued_at; /* since when it may start; 0: not yet */
 	int attempt;
@@ -352,14 +355,17 @@ void attempt_output_path(const char *job_id, int number, const char *suffix,
 			 char ret[ATTEMPT_PATH_BYTES]);
 
 /* One frame: from `offset` of output.log on, until the next frame's offset, the bytes
- * came from `stream` at about `at_us`. 16 bytes on disk, little endian: (at_us << 1 |
- * is_stderr), offset. The writer writes a frame before its bytes, and only when the
- * stream changes or FRAME_SPAN_US have passed since the last one. */
-#define FRAME_BYTES 16
+ * came from `stream` at about `at_us`; `stdout_bytes` of what stands before it are of
+ * stdout. So any byte of either stream, and any moment, is found by a binary search. 24
+ * bytes on disk, little endian: (at_us << 1 | is_stderr), offset, stdout_bytes. The
+ * writer writes a frame before its bytes, and only when the stream changes or
+ * FRAME_SPAN_US have passed since the last one. */
+#define FRAME_BYTES 24
 #define FRAME_SPAN_US 10000
 struct frame {
 	int64_t at_us;
 	int64_t offset;
+	int64_t stdout_bytes;
 	enum output_stream stream; /* OUTPUT_STDOUT or OUTPUT_STDERR */
 };
 void frame_pack(const struct frame *frame, uint8_t ret[FRAME_BYTES]);

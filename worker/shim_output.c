@@ -67,8 +67,10 @@ static int make_files(struct sink *sink, struct shim *shim)
 static int note_frame(struct sink *sink, size_t stream)
 {
 	const int64_t offset = sink->kept[0] + sink->kept[1];
-	const struct frame frame = {
-		.at_us = clock_now_us(), .offset = offset, .stream = STREAMS[stream]};
+	const struct frame frame = {.at_us = clock_now_us(),
+				    .offset = offset,
+				    .stdout_bytes = sink->kept[0],
+				    .stream = STREAMS[stream]};
 	const struct frame *last = &sink->last_frame;
 	uint8_t packed[FRAME_BYTES];
 

@@ -75,6 +75,8 @@ static void written_frame(struct written *w, enum output_stream stream)
 	uint8_t packed[FRAME_BYTES];
 	const struct frame frame = {.at_us = 1700000000000000 + (int64_t)w->frames.length,
 				    .offset = (int64_t)w->whole.length,
+				    .stdout_bytes =
+					    (int64_t)w->streams[OUTPUT_STDOUT].length,
 				    .stream = stream};
 	frame_pack(&frame, packed);
 	if (w->index_fd < 0)
@@ -404,6 +406,7 @@ static void test_frames_pack_and_paths(void **state)
 	(void)state;
 	const struct frame frame = {.at_us = 1700000000123456,
 				    .offset = INT64_C(0x0102030405060708),
+				    .stdout_bytes = INT64_C(0x0102030405060707),
 				    .stream = OUTPUT_STDERR};
 	struct frame back;
 	uint8_t packed[FRAME_BYTES];
@@ -415,6 +418,7 @@ static void test_frames_pack_and_paths(void **state)
 	frame_unpack(packed, &back);
 	assert_int_equal(back.at_us, frame.at_us);
 	assert_int_equal(back.offset, frame.offset);
+	assert_int_equal(back.stdout_bytes, frame.stdout_bytes);
 	assert_int_equal(back.stream, OUTPUT_STDERR);
 	/* 0x0193f2c40000 ms is in this day */
 	const char *id = "0193f2c4-0000-7000-8000-000000000000";
