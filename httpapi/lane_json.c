@@ -1,8 +1,6 @@
 /* lane_json.c - queues and draining as the API shows them (see lane_json.h). */
 #include "httpapi/lane_json.h"
 
-#include "httpapi/lane_names.h"
-
 static void put_limit(struct json_writer *json, const char *key, int64_t limit)
 {
 	if (limit < 0)
@@ -40,7 +38,7 @@ static void put_oldest(struct json_writer *json, int64_t queued_at)
 void lane_put(struct json_writer *json, const char *key, const struct config *config,
 	      const struct lane *lane)
 {
-	int64_t timeout_us = lane_timeout_us(config, lane->name);
+	int64_t timeout_us = queue_timeout_us(&config->queues, lane->name);
 	json_open(json, key, '{');
 	json_put_text(json, "name", lane->name);
 	json_put_bool(json, "configured", lane->is_configured);

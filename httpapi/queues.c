@@ -2,7 +2,6 @@
 #include "httpapi/answer.h"
 #include "httpapi/handlers.h"
 #include "httpapi/lane_json.h"
-#include "httpapi/lane_names.h"
 #include "httpapi/readers.h"
 #include "httpapi/steer.h"
 
@@ -76,8 +75,9 @@ enum MHD_Result handle_queue_get(struct request *request)
 	int found = queue_lane_get(queue, request->argument, &lane, &err);
 	readers_give(readers, queue);
 	if (found == 0) {
-		AUTO_BUF struct buf words = BUF_INIT(LANE_WORDS_MAX);
-		lane_complain(&request->settings->config, request->argument, &words);
+		AUTO_BUF struct buf words = BUF_INIT(QUEUE_WORDS_MAX);
+		queue_name_complain(&request->settings->config.queues, request->argument,
+				    &words);
 		err_set(&err, ERR_NOT_FOUND, "%s", buf_text(&words));
 	}
 	if (found <= 0)

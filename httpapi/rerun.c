@@ -3,7 +3,6 @@
 #include "httpapi/body.h"
 #include "httpapi/carried.h"
 #include "httpapi/handlers.h"
-#include "httpapi/lane_names.h"
 #include "httpapi/lookup.h"
 #include "httpapi/readers.h"
 #include "httpapi/wait.h"
@@ -43,10 +42,9 @@ static const struct body_member MEMBERS[] = {
 	{.name = "cascade", .read = read_cascade},
 };
 
-/* The id of the old job, whose queue must be one that a submission could name, too. */
+/* The id of the old job: the request may name it otherwise. */
 static int find_old(struct request *request, struct rerunning *rerunning, struct err *err)
 {
-	const struct config *config = &request->settings->config;
 	struct readers *readers = request->server->readers;
 	struct queue *queue = NULL;
 	struct job job = {0};
@@ -57,15 +55,8 @@ static int find_old(struct request *request, struct rerunning *rerunning, struct
 	if (result < 0)
 		return -1;
 	snprintf(rerunning->id, sizeof(rerunning->id), "%s", job.id);
-	if (!lane_is_known(config, job.queue)) {
-		AUTO_BUF struct buf words = BUF_INIT(LANE_WORDS_MAX);
-		lane_complain(config, job.queue, &words);
-		result = err_set(err, ERR_INVALID,
-				 "its queue is not configured any more: %s",
-				 buf_text(&words));
-	}
 	job_release(&job);
-	return result;
+	return 0;
 }
 
 static int run_rerun(struct queue *queue, struct write *write)
@@ -94,6 +85,7 @@ static enum MHD_Result commit(struct request *request)
 	rerunning->wait.is_created = true;
 	rerunning->viewer = request_viewer(request);
 	rerunning->wish.max = (size_t)request->settings->config.limits.batch_jobs;
+	rerunning->wish.lanes = &request->settings->config.queues;
 	return writer_commit(request, &rerunning->write, run_rerun, go_on);
 }
 

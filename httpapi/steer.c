@@ -2,7 +2,6 @@
 #include "httpapi/steer.h"
 
 #include "httpapi/answer.h"
-#include "httpapi/lane_names.h"
 
 struct steer_work {
 	const struct steering *steering;
@@ -30,8 +29,9 @@ static enum MHD_Result go_on(struct request *request)
 	struct steer_work *steer = request->work;
 	if (steer->wish.lane && steer->write.result < 0 &&
 	    steer->write.err.code == ERR_NOT_FOUND) {
-		AUTO_BUF struct buf words = BUF_INIT(LANE_WORDS_MAX);
-		lane_complain(&request->settings->config, steer->wish.lane, &words);
+		AUTO_BUF struct buf words = BUF_INIT(QUEUE_WORDS_MAX);
+		queue_name_complain(&request->settings->config.queues, steer->wish.lane,
+				    &words);
 		err_set(&steer->write.err, ERR_NOT_FOUND, "%s", buf_text(&words));
 	}
 	if (steer->write.result < 0)

@@ -6,7 +6,6 @@
 
 #include <unistd.h>
 
-#include "httpapi/lane_names.h"
 #include "httpapi/members.h"
 
 #define NAME_BYTES_MAX 256
@@ -49,9 +48,9 @@ void member_name(struct reading *reading, const char *pointer, const cJSON *valu
 static void read_queue(struct reading *reading, const char *pointer, const cJSON *value)
 {
 	const char *text = member_text(reading, pointer, value, NAME_BYTES_MAX);
-	if (text && !lane_is_known(reading->config, text)) {
-		AUTO_BUF struct buf words = BUF_INIT(LANE_WORDS_MAX);
-		lane_complain(reading->config, text, &words);
+	if (text && !queue_name_is_known(&reading->config->queues, text)) {
+		AUTO_BUF struct buf words = BUF_INIT(QUEUE_WORDS_MAX);
+		queue_name_complain(&reading->config->queues, text, &words);
 		problems_add(reading->problems, pointer, "%s", buf_text(&words));
 	}
 	reading->intake->submission.queue = text;
@@ -316,8 +315,9 @@ static void read_task_defaults(struct reading *reading, const cJSON *tree)
 static void fill_defaults(struct submission *submission, const struct config *config)
 {
 	if (submission->timeout_us == 0)
-		submission->timeout_us = lane_timeout_us(
-			config, submission->queue ? submission->queue : "default");
+		submission->timeout_us = queue_timeout_us(
+			&config->queues,
+			submission->queue ? submission->queue : "default");
 	if (submission->timeout_us == 0)
 		submission->timeout_us = config->timeout_us;
 	if (submission->kill_grace_us < 0)

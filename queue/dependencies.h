@@ -159,9 +159,10 @@ int queue_input_open(struct queue *queue, const char *state_dir, int64_t parent_
 
 struct rerun_wish {
 	bool is_cascade;
-	size_t max;		     /* jobs of a cascade */
-	const char *idempotency_key; /* NULL: none */
-	const uint8_t *body_hash;    /* of what goes with the key */
+	size_t max;			    /* jobs of a cascade */
+	const struct queue_settings *lanes; /* that there are; NULL: any will do */
+	const char *idempotency_key;	    /* NULL: none */
+	const uint8_t *body_hash;	    /* of what goes with the key */
 };
 struct rerun {
 	char id[37];	/* of the new job */
@@ -177,7 +178,7 @@ struct rerun {
  * one. Dependants that still live are made again too. ERR_NOT_FOUND; ERR_CONFLICT while
  * the job has not ended, and when one of them depends on a job that was pruned;
  * ERR_TOO_LARGE above `max` jobs, with nothing written; ERR_INVALID when the key was used
- * for another request. */
+ * for another request, or the queue of one of them is not configured any more. */
 int queue_rerun(struct queue *queue, const struct viewer *viewer, const char *id,
 		const struct rerun_wish *wish, struct rerun *ret, struct err *err);
 

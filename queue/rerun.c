@@ -16,6 +16,7 @@ struct again {
 	struct rowmap place; /* of an old row in `old` */
 	uint8_t batch[DB_UUID_BYTES];
 	bool is_cascade;
+	const struct queue_settings *lanes; /* there are; NULL: any will do */
 };
 
 static void again_release(struct again *again)
@@ -191,6 +192,18 @@ static int rows_copy(const struct again *again, const struct job *old,
 			   err);
 }
 
+/* A queue that a submission could not name is none for a new job either. */
+static int lane_check(const struct again *again, const struct job *old, struct err *err)
+{
+	AUTO_BUF struct buf words = BUF_INIT(QUEUE_WORDS_MAX);
+	if (again->lanes == NULL || queue_name_is_known(again->lanes, old->queue))
+		return 0;
+	queue_name_complain(again->lanes, old->queue, &words);
+	return err_set(err, ERR_INVALID,
+		       "the queue of job %s is not configured any more: %s", old->id,
+		       buf_text(&words));
+}
+
 static int make_one(struct again *again, size_t place, char ret_id[JOB_ID_BYTES],
 		    struct err *err)
 {
@@ -201,8 +214,10 @@ static int make_one(struct again *again, size_t place, char ret_id[JOB_ID_BYTES]
 	struct job old;
 	if (job_load(again->queue, again->old[place], &old, err) != 1)
 		return -1;
-	int result =
-		wishes_load(again, &old, place == 0, &wish, &wishes.depends_count, err);
+	int result = lane_check(again, &old, err);
+	if (result == 0)
+		result = wishes_load(again, &old, place == 0, &wish,
+				     &wishes.depends_count, err);
 	wishes.depends_on = wish;
 	wishes.is_any_enough = place != 0 && old.depends_rule != NULL;
 	id_make(again->queue, birth.uuid);
@@ -261,8 +276,10 @@ int queue_rerun(struct queue *queue, const struct viewer *viewer, const char *id
 {
 	const struct request_key key = {viewer->principal, wish->idempotency_key,
 					wish->body_hash};
-	struct again again = {
-		.queue = queue, .viewer = viewer, .is_cascade = wish->is_cascade};
+	struct again again = {.queue = queue,
+			      .viewer = viewer,
+			      .is_cascade = wish->is_cascade,
+			      .lanes = wish->lanes};
 	struct submitted before;
 	int64_t row;
 	*ret = (struct rerun){.jobs = 0};

@@ -23,15 +23,22 @@ static void keep(struct task *task, const char *name, const cJSON *value)
 void default_queue(struct task_reader *reader, const char *path, const cJSON *value,
 		   void *target)
 {
+	AUTO_BUF struct buf words = BUF_INIT(QUEUE_WORDS_MAX);
 	const char *text = cJSON_GetStringValue(value);
 
-	if (!text || !queue_name_is_valid(text))
+	if (!text || !queue_name_is_valid(text)) {
 		task_fault(reader, path,
 			   "expected the name of a queue: letters, digits, - . and _, at "
 			   "most %d",
 			   QUEUE_NAME_MAX);
-	else
+		return;
+	}
+	if (!reader->queues || queue_name_is_known(reader->queues, text)) {
 		keep(target, "queue", value);
+		return;
+	}
+	queue_name_complain(reader->queues, text, &words);
+	task_fault(reader, path, "%s", buf_text(&words));
 }
 
 void default_priority(struct task_reader *reader, const char *path, const cJSON *value,

@@ -110,6 +110,7 @@ struct task_reader {
 	const char *name; /* of the file or variable, or NULL */
 	const char *text; /* in which places are found; NULL: none */
 	size_t length;
+	const struct queue_settings *queues; /* there are; NULL: any will do */
 	struct faults faults;
 };
 

@@ -124,7 +124,7 @@ static int by_name(const void *a, const void *b)
 
 int tasks_load(struct tasks *ret, const struct config *config, struct err *err)
 {
-	struct task_reader reader = {0};
+	struct task_reader reader = {.queues = &config->queues};
 	struct tasks tasks = {0};
 
 	load_list(&tasks, &reader, &config->tasks);

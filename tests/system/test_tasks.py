@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 
 import pytest
 
@@ -310,11 +311,13 @@ def test_a_task_says_what_the_request_leaves_open(reeve):
     assert (shown["queue"], shown["priority"], shown["retry"], shown["deadline_s"]) == ("default", 7, RETRY, 900)
 
 
-def test_a_task_of_a_queue_that_is_not_there(reeve):
-    reeve.write_config(tasks=[echo(queue="no.such-queue")])
-    reeve.start_httpapi()
-    assert set(pointers(post(reeve, task="echo", parameters={"id": 1}))) == {"#/task/queue"}
-    assert post(reeve, task="echo", parameters={"id": 1}, queue="default").status == 201
+def test_a_task_of_a_queue_that_is_not_there_is_found_when_it_is_read(reeve):
+    reeve.write_config(queues={"thumbs": {}}, tasks=[echo(queue="thumb")])
+    checked = subprocess.run([reeve.program("reeve"), "check", reeve.config_path], capture_output=True, text=True,
+                             timeout=30, check=False)
+    assert checked.returncode == 1 and 'tasks.0.queue: there is no queue "thumb"; did you mean "thumbs"?' in checked.stderr
+    reeve.start(queues={"thumbs": {}}, tasks=[echo(queue="thumbs")])
+    assert post(reeve, task="echo", parameters={"id": 1}).json()["queue"] == "thumbs"
 
 
 def test_tasks_of_the_directory_beside_the_configuration(reeve):
