@@ -705,3 +705,26 @@ SELECT v.id, o.attempt, o.stored, o.encoding, o.stdout_bytes, o.stderr_bytes, o.
        CAST(o.content AS TEXT) AS text, lower(hex(o.sha256)) AS sha256, o.job_id
   FROM output o
   JOIN v_jobs v ON v.job_id = o.job_id;
+
+CREATE TRIGGER attempts_no_delete BEFORE DELETE ON attempts
+WHEN NOT EXISTS (SELECT 1 FROM tombstones WHERE job_id = OLD.job_id)
+BEGIN
+    SELECT RAISE(ABORT, 'attempts are history and stay');
+END;
+
+CREATE TRIGGER output_no_delete BEFORE DELETE ON output
+WHEN NOT EXISTS (SELECT 1 FROM tombstones WHERE job_id = OLD.job_id)
+BEGIN
+    SELECT RAISE(ABORT, 'outputs go by retention, which leaves their length and hash');
+END;
+
+CREATE TRIGGER attempts_final BEFORE UPDATE ON attempts
+WHEN OLD.ended_at IS NOT NULL
+BEGIN
+    SELECT RAISE(ABORT, 'a finished attempt never changes');
+END;
+
+CREATE TRIGGER output_no_other BEFORE UPDATE OF job_id, attempt, stdout_bytes, stderr_bytes, dropped_bytes, sha256 ON output
+BEGIN
+    SELECT RAISE(ABORT, 'what was written never changes');
+END;

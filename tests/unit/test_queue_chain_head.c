@@ -103,7 +103,8 @@ static void test_tampering_is_found_behind_a_head(void **state)
 static void test_a_vanished_job_is_found(void **state)
 {
 	static const char *const sqls[] = {
-		"DROP TRIGGER jobs_no_delete",
+		"DROP TRIGGER jobs_no_delete; DROP TRIGGER attempts_no_delete; DROP "
+		"TRIGGER output_no_delete",
 		"INSERT INTO tombstones SELECT id, uuid, owner, state, finished_at, 1 "
 		"FROM jobs WHERE id = 7",
 	};
@@ -134,6 +135,10 @@ static void test_the_doors_are_shut(void **state)
 {
 	static const char *const refused[] = {
 		"DELETE FROM jobs WHERE id = 7",
+		"DELETE FROM attempts WHERE job_id = 7",
+		"DELETE FROM output WHERE job_id = 7",
+		"UPDATE attempts SET exit_code = 0 WHERE job_id = 7",
+		"UPDATE output SET sha256 = zeroblob(32) WHERE job_id = 7",
 		"DELETE FROM events WHERE id = 12",
 		"DELETE FROM tombstones",
 		"UPDATE tombstones SET state = 'failed'",
