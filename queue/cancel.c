@@ -51,7 +51,7 @@ static int stop_state_load(struct queue *queue, int64_t row, struct stop_state *
 
 /* The asker's words go into the event too: the job's row keeps the first asker's only. */
 static int cancel_event(struct queue *queue, const struct stop_wish *wish,
-			const char *kind, const char *state, const char *reason,
+			const char *kind, enum job_state state, const char *reason,
 			struct err *err)
 {
 	AUTO_BUF struct buf data = BUF_INIT(1 << 20);
@@ -59,24 +59,15 @@ static int cancel_event(struct queue *queue, const struct stop_wish *wish,
 	json_writer_init(&json, &data);
 	json_open(&json, NULL, '{');
 	json_put_text(&json, "reason", reason);
-	if (state == NULL)
+	if (state == JOB_STATE_NONE)
 		json_put_bool(&json, "force", wish->force);
 	if (wish->text != NULL)
 		json_put_text(&json, "text", wish->text);
 	json_close(&json, '}');
 	if (data.is_full)
 		return err_set(err, ERR_TOO_LARGE, "the reason is too long");
-	return event_append(queue,
-			    &(const struct event_row){
-				    .at = clock_now_us(),
-				    .has_job = true,
-				    .job_row = wish->row,
-				    .kind = kind,
-				    .state = state,
-				    .principal = wish->principal,
-				    .data = buf_text(&data),
-			    },
-			    err);
+	return event_of_move(queue, wish->row, kind, state, wish->principal,
+			     buf_text(&data), err);
 }
 
 static int cancel_before_start(struct queue *queue, const struct stop_wish *wish,
@@ -87,7 +78,7 @@ static int cancel_before_start(struct queue *queue, const struct stop_wish *wish
 			 as_int(clock_now_us())),
 		   err) < 0)
 		return -1;
-	if (cancel_event(queue, wish, "ended", "cancelled", "cancel", err) != 0)
+	if (cancel_event(queue, wish, "ended", JOB_CANCELLED, "cancel", err) != 0)
 		return -1;
 	return job_ended(queue, wish->row, JOB_CANCELLED, err);
 }
@@ -114,7 +105,7 @@ static int ask_to_stop(struct queue *queue, const struct stop_wish *wish,
 			 as_int(wish->force)),
 		   err) < 0)
 		return -1;
-	return cancel_event(queue, wish, "stopping", NULL, reason, err);
+	return cancel_event(queue, wish, "stopping", JOB_STATE_NONE, reason, err);
 }
 
 /* --- with all that depends on it --- */

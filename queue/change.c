@@ -235,18 +235,9 @@ static int write_event(struct queue *queue, int64_t row, const char *principal,
 		       const struct buf *data, struct err *err)
 {
 	const bool is_moved = now->state != next->state;
-	return event_append(
-		queue,
-		&(const struct event_row){
-			.at = clock_now_us(),
-			.has_job = true,
-			.job_row = row,
-			.kind = "changed",
-			.state = is_moved ? job_state_word(next->state) : NULL,
-			.principal = principal,
-			.data = buf_text(data),
-		},
-		err);
+	return event_of_move(queue, row, "changed",
+			     is_moved ? next->state : JOB_STATE_NONE, principal,
+			     buf_text(data), err);
 }
 
 static int write_change(struct queue *queue, int64_t row, const char *principal,

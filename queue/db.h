@@ -230,8 +230,8 @@ struct event_row {
 /* Appends to the chain; the id is given here. */
 int event_append(struct queue *queue, const struct event_row *row, struct err *err);
 
-/* The same for a job that has moved to a state just now; principal and data may be NULL.
- */
+/* The same for a job, just now: it has moved to this state, or not (JOB_STATE_NONE).
+ * Principal and data may be NULL. */
 int event_of_move(struct queue *queue, int64_t job_row, const char *kind,
 		  enum job_state state, const char *principal, const char *data,
 		  struct err *err);

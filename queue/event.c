@@ -89,15 +89,16 @@ int event_of_move(struct queue *queue, int64_t job_row, const char *kind,
 		  enum job_state state, const char *principal, const char *data,
 		  struct err *err)
 {
-	return event_append(queue,
-			    &(const struct event_row){
-				    .at = clock_now_us(),
-				    .has_job = true,
-				    .job_row = job_row,
-				    .kind = kind,
-				    .state = job_state_word(state),
-				    .principal = principal,
-				    .data = data,
-			    },
-			    err);
+	return event_append(
+		queue,
+		&(const struct event_row){
+			.at = clock_now_us(),
+			.has_job = true,
+			.job_row = job_row,
+			.kind = kind,
+			.state = state != JOB_STATE_NONE ? job_state_word(state) : NULL,
+			.principal = principal,
+			.data = data,
+		},
+		err);
 }

@@ -366,14 +366,7 @@ int queue_attempt_stopping(struct queue *queue, int64_t job_row, int number,
 		return changed;
 	char data[80];
 	(void)snprintf(data, sizeof data, "{\"reason\":\"%s\",\"force\":false}", word);
-	const int result = event_append(queue,
-					&(const struct event_row){
-						.at = clock_now_us(),
-						.has_job = true,
-						.job_row = job_row,
-						.kind = "stopping",
-						.data = data,
-					},
-					err);
+	const int result = event_of_move(queue, job_row, "stopping", JOB_STATE_NONE, NULL,
+					 data, err);
 	return result == 0 ? 0 : db_fail_late(err);
 }

@@ -80,16 +80,8 @@ static int retrying_event(struct queue *queue, int64_t job_row,
 	json_put_text(&json, "reason", end->cause);
 	json_put_time(&json, "run_at", run_at);
 	json_close(&json, '}');
-	return event_append(queue,
-			    &(const struct event_row){
-				    .at = clock_now_us(),
-				    .has_job = true,
-				    .job_row = job_row,
-				    .kind = "retrying",
-				    .state = "waiting",
-				    .data = buf_text(&data),
-			    },
-			    err);
+	return event_of_move(queue, job_row, "retrying", JOB_WAITING, NULL,
+			     buf_text(&data), err);
 }
 
 int job_retry(struct queue *queue, int64_t job_row, const struct retry_end *end,

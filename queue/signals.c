@@ -83,17 +83,9 @@ static int settle_row(struct queue *queue, sqlite3_stmt *stmt, enum signal_fate 
 {
 	AUTO_BUF struct buf data = BUF_INIT(512);
 	put_data(&data, sqlite3_column_int(stmt, 2), sqlite3_column_int(stmt, 1), fate);
-	return event_append(
-		queue,
-		&(const struct event_row){
-			.at = clock_now_us(),
-			.has_job = true,
-			.job_row = sqlite3_column_int64(stmt, 0),
-			.kind = "signalled",
-			.principal = (const char *)sqlite3_column_text(stmt, 3),
-			.data = buf_text(&data),
-		},
-		err);
+	return event_of_move(queue, sqlite3_column_int64(stmt, 0), "signalled",
+			     JOB_STATE_NONE, (const char *)sqlite3_column_text(stmt, 3),
+			     buf_text(&data), err);
 }
 
 int queue_signal_settle(struct queue *queue, int64_t id, enum signal_fate fate,
