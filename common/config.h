@@ -39,6 +39,7 @@ struct words {
 	char **item;
 	size_t count;
 };
+bool words_have(const struct words *words, const char *word);
 
 /* Where a setting that other folders read by themselves was written. */
 struct json_source {
