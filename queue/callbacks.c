@@ -1,8 +1,6 @@
 /* callbacks.c - the outbox as its readers see it: people, and the sender. */
 #include "queue/callbacks.h"
 
-#include <strings.h>
-
 #include "queue/db.h"
 
 #define S US_PER_S
@@ -23,40 +21,6 @@ int64_t callback_wait_us(int tries, uint32_t random)
 	return delay_us - most_us +
 	       (int64_t)(random % (uint32_t)(2 * CALLBACK_JITTER_PERCENT * 1000 + 1)) *
 		       (delay_us / 100000);
-}
-
-/* --- the receiver of a URL --- */
-
-static const struct scheme {
-	const char *prefix, *port;
-} SCHEMES[] = {{"https://", "443"}, {"http://", "80"}};
-
-static const struct scheme *scheme_of(const char *url)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(SCHEMES); i++)
-		if (strncasecmp(url, SCHEMES[i].prefix, strlen(SCHEMES[i].prefix)) == 0)
-			return &SCHEMES[i];
-	return NULL;
-}
-
-void callback_host(const char *url, char ret[CALLBACK_HOST_BYTES])
-{
-	const struct scheme *scheme = scheme_of(url);
-	const char *host = scheme != NULL ? url + strlen(scheme->prefix) : "";
-	const size_t length = strcspn(host, "/?#\\");
-	memcpy(ret, "-", 2);
-	if (length == 0 || length + sizeof ":65535" > CALLBACK_HOST_BYTES ||
-	    memchr(host, '@', length) != NULL)
-		return;
-	for (size_t i = 0; i < length; i++)
-		ret[i] = host[i] >= 'A' && host[i] <= 'Z' ? (char)(host[i] | 0x20)
-							  : host[i];
-	ret[length] = '\0';
-	const char *bracket = strrchr(ret, ']');
-	const char *colon = strrchr(bracket != NULL ? bracket : ret, ':');
-	if (colon == NULL || colon[1] == '\0')
-		(void)snprintf(ret + length, CALLBACK_HOST_BYTES - length, "%s%s",
-			       colon == NULL ? ":" : "", scheme->port);
 }
 
 /* --- rows --- */
@@ -258,8 +222,8 @@ int queue_callback_redeliver(struct queue *queue, const struct viewer *viewer,
 
 /* --- for the sender --- */
 
-int queue_callback_host(struct queue *queue, const char *after,
-			char ret[CALLBACK_HOST_BYTES], struct err *err)
+int queue_callback_host(struct queue *queue, const char *after, char ret[HOST_PORT_BYTES],
+			struct err *err)
 {
 	sqlite3_stmt *stmt;
 	if (db_start(queue, STATEMENT_CALLBACK_HOST, BINDS(as_text(after)), &stmt, err) !=
@@ -267,7 +231,7 @@ int queue_callback_host(struct queue *queue, const char *after,
 		return -1;
 	const int found = db_step(queue, stmt, err);
 	if (found == 1)
-		(void)snprintf(ret, CALLBACK_HOST_BYTES, "%s",
+		(void)snprintf(ret, HOST_PORT_BYTES, "%s",
 			       (const char *)sqlite3_column_text(stmt, 0));
 	db_end(stmt);
 	return found;

@@ -25,8 +25,7 @@ struct viewer;
 #define CALLBACK_ON_STARTED "started" /* every time an attempt has a process */
 #define CALLBACK_ON_FINAL "final"     /* once, whatever the final state */
 
-#define WEBHOOK_ID_BYTES 40	/* "msg_", 32 hexadecimal digits, NUL; rounded up */
-#define CALLBACK_HOST_BYTES 272 /* "HOST:PORT" and NUL: a DNS name has at most 253 */
+#define WEBHOOK_ID_BYTES 40 /* "msg_", 32 hexadecimal digits, NUL; rounded up */
 
 /* One message. Texts are owned by the struct; NULL where the column is. */
 struct callback {
@@ -77,8 +76,8 @@ int queue_callback_redeliver(struct queue *queue, const struct viewer *viewer,
 
 /* The next HOST:PORT after this one ("": the first, in the order of bytes) that something
  * pending is for. 1, 0 there is none, -1. */
-int queue_callback_host(struct queue *queue, const char *after,
-			char ret[CALLBACK_HOST_BYTES], struct err *err);
+int queue_callback_host(struct queue *queue, const char *after, char ret[HOST_PORT_BYTES],
+			struct err *err);
 
 /* Those for this HOST:PORT whose next try is due at `now`, the most overdue first, at
  * most `max`. *ret_next_at is when the first one after these is due, which may be past
@@ -113,11 +112,6 @@ extern const int64_t CALLBACK_DELAYS_US[CALLBACK_TRIES];
  * comes back is not met by all at once. -1: that was the last one. */
 #define CALLBACK_JITTER_PERCENT 15
 int64_t callback_wait_us(int tries, uint32_t random);
-
-/* "HOST:PORT" of an http or https URL, in small letters, with the port of its scheme when
- * it names none; "-" when there is none to be seen, or one with a name in front of an @.
- * What the receiver is known by; it checks nothing else of the URL. */
-void callback_host(const char *url, char ret[CALLBACK_HOST_BYTES]);
 
 /* --- for retention --- */
 

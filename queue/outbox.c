@@ -105,20 +105,21 @@ static int message_write(struct queue *queue, const struct message *message,
 {
 	AUTO_BUF struct buf body = BUF_INIT(BODY_BYTES_MAX);
 	AUTO_FREE char *url = url_of(job);
-	char webhook_id[WEBHOOK_ID_BYTES], host[CALLBACK_HOST_BYTES];
+	char webhook_id[WEBHOOK_ID_BYTES];
+	struct url receiver;
 	if (url == NULL)
 		return 0;
+	const bool is_url = url_read(url, &receiver, NULL) == 0;
 	put_body(&body, message, job, attempt);
 	if (body.is_full)
 		return err_set(err, ERR_INTERNAL, "the callback of job %s is too large",
 			       job->id);
-	callback_host(url, host);
 	webhook_id_make(webhook_id);
 	return db_run(queue, STATEMENT_CALLBACK_INSERT,
 		      BINDS(as_text(webhook_id), as_int(job->row), as_text(job->owner),
 			    as_text(message->kind), as_int(message->attempt),
-			    as_text(url), as_text(host), as_text(buf_text(&body)),
-			    as_int(clock_now_us())),
+			    as_text(url), as_text(is_url ? receiver.host_port : "-"),
+			    as_text(buf_text(&body)), as_int(clock_now_us())),
 		      err) < 0
 		       ? -1
 		       : 0;

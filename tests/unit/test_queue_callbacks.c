@@ -293,33 +293,6 @@ static void test_the_body_of_a_start(void **state)
 	callback_release(&message);
 }
 
-static void test_hosts(void **state)
-{
-	static const char *const rows[][2] = {
-		{"https://app.example/x", "app.example:443"},
-		{"HTTP://App.Example", "app.example:80"},
-		{"http://app.example:8080?q", "app.example:8080"},
-		{"http://app.example:/", "app.example:80"},
-		{"https://[2001:DB8::1]/", "[2001:db8::1]:443"},
-		{"https://[2001:db8::1]:8443#f", "[2001:db8::1]:8443"},
-		{"http://user:pw@app.example/", "-"},
-		{"http://good.example\\@bad.example/", "good.example:80"},
-		{"file:///etc/passwd", "-"},
-		{"http://", "-"},
-		{"", "-"},
-	};
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		char host[CALLBACK_HOST_BYTES];
-		callback_host(rows[i][0], host);
-		assert_string_equal(host, rows[i][1]);
-	}
-	char longest[600] = "http://", host[CALLBACK_HOST_BYTES];
-	memset(longest + 7, 'a', sizeof longest - 8);
-	callback_host(longest, host);
-	assert_string_equal(host, "-");
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, wall_setup, wall_teardown)
@@ -328,7 +301,7 @@ int main(void)
 		TEST(test_each_attempt_starts),	    TEST(test_ends_without_an_attempt),
 		TEST(test_skipped_with_its_parent), TEST(test_only_what_was_asked_for),
 		TEST(test_a_rerun_tells_too),	    TEST(test_the_body),
-		TEST(test_the_body_of_a_start),	    TEST(test_hosts),
+		TEST(test_the_body_of_a_start),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
