@@ -87,6 +87,8 @@ struct config {
 	struct {
 		struct words allowed_hosts;  /* "host:port" each; none: no callbacks */
 		struct words internal_hosts; /* those that may have a private address */
+		char *ca_file;	   /* that receivers' certificates are checked by; "": the
+				      system's */
 		char *secret_file; /* Standard Webhooks secret; relative to state_dir */
 		int64_t timeout_us;
 		int64_t parallel, parallel_per_host;
