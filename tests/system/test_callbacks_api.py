@@ -52,7 +52,7 @@ def callback_of(server, job):
     return items[0]
 
 
-def became(server, callback, state, status=500, error="the receiver answered 500"):
+def became(server, callback, state, status=500, error="answered 500"):
     server.sql_write("UPDATE callbacks SET state = ?, tries = 10, next_at = NULL, ended_at = created_at + 5, "
                      "last_try_at = created_at + 4, last_status = ?, last_error = ? WHERE webhook_id = ?",
                      state, status, error, callback["id"])
@@ -266,7 +266,7 @@ def test_what_one_says(server, told):
     assert told[1]["owner"] == get(server, "/v1/whoami", "tcp")["principal"] != pending["owner"]
     assert pending["next_at"] == pending["created_at"] and pending["ended_at"] is None
     assert (dead["state"], dead["tries"], dead["last_status"]) == ("dead", 10, 500)
-    assert dead["last_error"] == "the receiver answered 500" and dead["next_at"] is None and dead["ended_at"]
+    assert dead["last_error"] == "answered 500" and dead["next_at"] is None and dead["ended_at"]
     assert (delivered["state"], delivered["last_status"], delivered["last_error"]) == ("delivered", 204, None)
     assert pending["body"]["type"] == "job.cancelled" and pending["body"]["data"]["id"] == told[0]["job"]
 
