@@ -173,6 +173,12 @@ def test_a_repeated_request_shows_it_again(server):
     assert again.headers["Idempotency-Replayed"] == "true" and again.json() == first.json()
 
 
+def test_a_living_job_of_the_same_key_tells_whom_it_did(server):
+    first = server.request("POST", "/v1/jobs", {"command": "true", "unique": {"key": "told"}})
+    again = submit(server, {"url": APP}, unique={"key": "told"})
+    assert (again.status, again.json()["id"], again.json()["callback"]) == (200, first.json()["id"], None)
+
+
 def test_it_cannot_be_changed_afterwards(server):
     made = submit(server, {"url": APP}).json()
     answer = server.request("PATCH", "/v1/jobs/" + made["id"], {"callback": None})

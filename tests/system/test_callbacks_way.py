@@ -50,6 +50,9 @@ def test_it_arrives_signed(reeve, sink, via):
     whole = reeve.request("GET", "/v1/callbacks/" + one["id"], via=via).json()
     assert whole["body"] == body and whole["job"] == job["id"]
     assert len(sink.requests) == 1
+    # What stands in the address may be a secret of the receiver's.
+    assert "token" not in reeve.sql("SELECT group_concat(data) FROM v_events")[0][0]
+    assert not [daemon.name for daemon in reeve.daemons if "token=1" in daemon.log]
 
 
 def test_a_dead_one_is_sent_again(reeve, sink):
