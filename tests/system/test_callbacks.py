@@ -1,14 +1,17 @@
 """Callbacks: what is sent, to whom, how often, and to whom it never is."""
 
 import email.utils
+import fcntl
 import os
 import re
 import signal
 import subprocess
+import threading
 import time
 
 import pytest
 
+import harness
 from processes import is_alive, kill_pid, pids, proc_environ, exe_name, wait_gone, wait_until
 from sink import OK, Sink, drip, flood, server_context, status, verify
 from wall_clock import DAY, HOUR, WallClock
@@ -280,6 +283,29 @@ def test_a_name_that_is_this_machine_is_not_connected_to(reeve, sinks):
     assert sink.accepted == 1
 
 
+def test_what_a_name_resolves_to_is_judged(reeve, sinks):
+    sink = sinks()
+    reeve.environ["LD_PRELOAD"] = os.path.join(harness.TESTS, "libnames.so")
+    names = [f"{name}.test:{sink.port}" for name in ("loopback", "mapped", "link-local")]
+    start(reeve, names, internal=names[:1])
+    jobs = [tell(reeve, f"http://{name}/") for name in names]
+    assert wait_tried(reeve, jobs[0])["state"] == "delivered"
+    for job, name in list(zip(jobs, names))[1:]:
+        assert wait_tried(reeve, job)["last_error"] == f"the address of {name} is not public"
+    assert sink.accepted == 1
+
+
+def test_a_resolver_that_hangs_holds_up_nobody_else(reeve, sinks):
+    sink = sinks()
+    reeve.environ["LD_PRELOAD"] = os.path.join(harness.TESTS, "libnames.so")
+    start(reeve, [sink, "hang.test:80"])
+    lost = tell(reeve, "http://hang.test/")
+    found = wait_tried(reeve, lost)
+    assert (found["state"], found["last_error"]) == ("pending", "there was no answer within 1 s")
+    tell(reeve, sink.url())
+    sink.wait()
+
+
 def test_what_was_written_by_hand_is_judged_as_well(reeve, sinks):
     """Rows that no intake would have made: each is refused, and nobody is connected to."""
     sink = sinks()
@@ -425,6 +451,37 @@ def test_no_message_is_lost_when_the_sender_is_killed(reeve, sinks, seed):
 def done(reeve, count):
     (delivered,), = reeve.sql("SELECT count(*) FROM callbacks WHERE state = 'delivered'")
     return delivered == count
+
+
+def test_killed_between_the_answer_and_its_record(reeve, sinks):
+    """The receiver has it, and nobody can write that down: it is sent again, as it was."""
+    sink = sinks()
+    start(reeve, [sink], timeout_s=10)
+    with open(reeve.path("reeve.db.writers"), "r+b") as writers:
+        def answer(connection, _request):
+            fcntl.flock(writers, fcntl.LOCK_EX)
+            connection.sendall(OK)
+            assert connection.recv(1) == b"", "it has read the answer, and closed"
+            answered.set()
+
+        answered = threading.Event()
+        job = tell(reeve, sink.url())
+        reeve.wait(job)
+        sink.wait()
+        sink.answer = answer
+        second = tell(reeve, sink.url())
+        sink.wait(2)
+        assert answered.wait(30)
+        sink.answer = OK
+        sender = wait_sender(reeve)
+        kill_pid(sender)
+        wait_gone(sender)
+        assert messages(reeve, second)[0]["tries"] == 0
+        fcntl.flock(writers, fcntl.LOCK_UN)
+        requests = sink.wait(3)
+    assert (requests[1].id, requests[1].body) == (requests[2].id, requests[2].body)
+    assert requests[0].id != requests[1].id
+    assert wait_tried(reeve, second)["tries"] == 1, "only what was written down counts"
 
 
 # --- the process --------------------------------------------------------------------------------

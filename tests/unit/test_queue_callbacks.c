@@ -164,6 +164,51 @@ static void test_ends_without_an_attempt(void **state)
 	assert_messages(f, job.id, "final 0 job.skipped");
 }
 
+static void test_cancelled_while_it_runs(void **state)
+{
+	struct fixture *f = *state;
+	struct submitted job;
+	struct claim_list list;
+	enum cancel_result result;
+	const struct attempt_end end = fixture_end(0);
+	submit_plain(f, EVERYTHING, &job);
+	fixture_claim(f, &list);
+	assert_done(fixture_cancel(f, "uid:1000", job.id, false, &result), &f->err);
+	assert_messages(f, job.id, "");
+	assert_int_equal(fixture_import(f, &list.item[0], &end), 1);
+	assert_messages(f, job.id, "started 1 job.started|final 1 job.cancelled");
+	claim_list_release(&list);
+
+	/* and one whose process never was */
+	submit_plain(f, EVERYTHING, &job);
+	fixture_claim(f, &list);
+	assert_done(fixture_cancel(f, "uid:1000", job.id, false, &result), &f->err);
+	assert_done(queue_begin(f->queue, &f->err), &f->err);
+	assert_done(queue_attempt_revoke(f->queue, job.row, 1, &f->err), &f->err);
+	assert_done(queue_commit(f->queue, &f->err), &f->err);
+	assert_messages(f, job.id, "final 1 job.cancelled");
+	claim_list_release(&list);
+}
+
+/* A message that is not committed with its job is not there. */
+static void test_a_rollback_takes_it_along(void **state)
+{
+	struct fixture *f = *state;
+	struct submitted job;
+	struct claim_list list;
+	const struct attempt_end end = fixture_end(0);
+	submit_plain(f, EVERYTHING, &job);
+	fixture_claim(f, &list);
+	assert_done(queue_begin(f->queue, &f->err), &f->err);
+	assert_int_equal(queue_attempt_import(f->queue, job.row, 1, &end, &f->err), 1);
+	queue_rollback(f->queue);
+	assert_messages(f, job.id, "");
+	assert_int_equal(fixture_import(f, &list.item[0], &end), 1);
+	assert_int_equal(fixture_import(f, &list.item[0], &end), 0);
+	assert_messages(f, job.id, "started 1 job.started|final 1 job.succeeded");
+	claim_list_release(&list);
+}
+
 static void test_skipped_with_its_parent(void **state)
 {
 	struct fixture *f = *state;
@@ -299,6 +344,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_an_attempt_that_ends),    TEST(test_a_start_is_told_once),
 		TEST(test_each_attempt_starts),	    TEST(test_ends_without_an_attempt),
+		TEST(test_cancelled_while_it_runs), TEST(test_a_rollback_takes_it_along),
 		TEST(test_skipped_with_its_parent), TEST(test_only_what_was_asked_for),
 		TEST(test_a_rerun_tells_too),	    TEST(test_the_body),
 		TEST(test_the_body_of_a_start),
