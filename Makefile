@@ -1,6 +1,6 @@
 # Reeve: one Makefile, no recursion.
 #
-#   make                  the four programs, in build/release/bin/
+#   make                  the five programs, in build/release/bin/
 #   make check            unit and system tests        make unit / make system: one of them
 #   make lint             format, warnings as errors, includes, sizes, static analysis
 #   make SAN=address,undefined …   the same under sanitizers, in build/san-address-undefined/
@@ -42,14 +42,15 @@ objs = $(patsubst %.c,$(B)/obj/%.o,$(call src,$(1)))
 
 SHIM_SRC   := worker/shim.c $(wildcard worker/shim_*.c)
 WORKER_SRC := $(filter-out $(SHIM_SRC) worker/main.c,$(call src,worker))
-LIBS       := common queue tasks worker
+SENDER_SRC := $(filter-out sender/main.c,$(call src,sender))
+LIBS       := common queue tasks worker sender
 lib         = $(B)/lib/libreeve-$(1).a
 NETTLE     := -l:libnettle.a
 COMMON_LD  := -lcjson $(NETTLE)
 QUEUE_LD   := -lsqlite3 -luuid -lzstd
 TASKS_LD   := -lpcre2-8
 
-PROGRAMS := $(BIN)/reeve-httpapi $(BIN)/reeve-worker $(BIN)/reeve-shim $(BIN)/reeve
+PROGRAMS := $(BIN)/reeve-httpapi $(BIN)/reeve-worker $(BIN)/reeve-shim $(BIN)/reeve-sender $(BIN)/reeve
 
 .PHONY: all everything check unit system lint bench bench-quick schema schema-check docs install clean helpers FORCE
 all: $(PROGRAMS)
@@ -67,6 +68,10 @@ $(BIN)/reeve-shim: $(SHIM_SRC:%.c=$(B)/obj/%.o) $(call lib,worker) $(call lib,qu
 	@mkdir -p $(@D)
 	$(CC) $(LDALL) -Wl,--gc-sections -Wl,--as-needed -o $@ $^ $(COMMON_LD)
 
+$(BIN)/reeve-sender: $(B)/obj/sender/main.o $(call lib,sender) $(call lib,queue) $(call lib,common)
+	@mkdir -p $(@D)
+	$(CC) $(LDALL) -o $@ $^ -lcurl $(QUEUE_LD) $(COMMON_LD)
+
 $(BIN)/reeve: $(call objs,client) $(call lib,queue) $(call lib,tasks) $(call lib,common)
 	@mkdir -p $(@D)
 	$(CC) $(LDALL) -o $@ $^ -lcurl $(QUEUE_LD) $(TASKS_LD) $(COMMON_LD)
@@ -75,6 +80,7 @@ $(call lib,common): $(call objs,common)
 $(call lib,queue): $(call objs,queue)
 $(call lib,tasks): $(call objs,tasks)
 $(call lib,worker): $(WORKER_SRC:%.c=$(B)/obj/%.o)
+$(call lib,sender): $(SENDER_SRC:%.c=$(B)/obj/%.o)
 $(B)/lib/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
@@ -102,7 +108,7 @@ PRELOADS := $(wildcard tests/helpers/lib*.c)
 HELPERS := $(patsubst tests/helpers/%.c,$(B)/tests/%,$(filter-out $(PRELOADS),$(wildcard tests/helpers/*.c))) \
 	$(PRELOADS:tests/helpers/%.c=$(B)/tests/%.so)
 
-$(B)/tests/test_%: $(B)/obj/tests/unit/test_%.o $(UNIT_HELP) $(call lib,worker) $(call lib,queue) $(call lib,tasks) $(call lib,common)
+$(B)/tests/test_%: $(B)/obj/tests/unit/test_%.o $(UNIT_HELP) $(call lib,worker) $(call lib,sender) $(call lib,queue) $(call lib,tasks) $(call lib,common)
 	@mkdir -p $(@D)
 	$(CC) $(LDALL) -o $@ $^ -lcmocka $(QUEUE_LD) $(TASKS_LD) $(COMMON_LD)
 $(B)/tests/%: $(B)/obj/tests/helpers/%.o $(call lib,queue) $(call lib,common)
@@ -140,7 +146,7 @@ bench-quick: all
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/reeve $(DESTDIR)$(PREFIX)/share/doc/reeve
 	install -m 755 $(BIN)/reeve $(BIN)/reeve-httpapi $(BIN)/reeve-worker $(DESTDIR)$(PREFIX)/bin/
-	install -m 755 $(BIN)/reeve-shim $(DESTDIR)$(PREFIX)/libexec/reeve/
+	install -m 755 $(BIN)/reeve-shim $(BIN)/reeve-sender $(DESTDIR)$(PREFIX)/libexec/reeve/
 	install -m 644 README.md CHANGELOG.md LICENSE schema.sql $(DESTDIR)$(PREFIX)/share/doc/reeve/
 
 clean:

@@ -120,6 +120,8 @@ int cmd_queues(struct cli *cli, struct err *err);
 int cmd_queue_pause(struct cli *cli, struct err *err);
 int cmd_queue_resume(struct cli *cli, struct err *err);
 int cmd_queue_limit(struct cli *cli, struct err *err);
+int cmd_callbacks(struct cli *cli, struct err *err);
+int cmd_redeliver(struct cli *cli, struct err *err);
 int cmd_drain(struct cli *cli, struct err *err);
 int cmd_undrain(struct cli *cli, struct err *err);
 int cmd_top(struct cli *cli, struct err *err);

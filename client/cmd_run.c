@@ -113,6 +113,25 @@ static void put_retry(struct json_writer *json, const struct args *args)
 	json_close(json, '}');
 }
 
+/* Whom to tell; a WORD without an URL is for the service to refuse. */
+static void put_callback(struct json_writer *json, const struct args *args)
+{
+	const bool has_words = args_has(args, "callback-on");
+	if (!args_has(args, "callback") && !has_words)
+		return;
+	json_open(json, "callback", '{');
+	if (args_has(args, "callback"))
+		json_put_text(json, "url", args_text(args, "callback"));
+	if (has_words) {
+		json_open(json, "on", '[');
+		for (size_t i = 0; i < args->count; i++)
+			if (strcmp(args->given[i].name, "callback-on") == 0)
+				json_put_text(json, NULL, args->given[i].text);
+		json_close(json, ']');
+	}
+	json_close(json, '}');
+}
+
 /* When it may start, until when, and how often. */
 static int put_waiting(struct json_writer *json, const struct args *args, struct err *err)
 {
@@ -185,6 +204,7 @@ static int write_body(struct cli *cli, struct buf *body, struct err *err)
 	    put_depends(&json, cli, err) < 0 ||
 	    put_stdin(&json, args_text(args, "stdin"), err) < 0)
 		return -1;
+	put_callback(&json, args);
 	json_close(&json, '}');
 	if (body->is_full)
 		return err_set(err, ERR_TOO_LARGE, "the request is over %u MiB",

@@ -36,6 +36,7 @@ static const struct column JOB_ROWS[] = {
 	{"rerun_of",    "rerun_of",             COLUMN_TEXT,  IN_RECORD},
 	{"unique_key",  "unique_key",           COLUMN_TEXT,  IN_RECORD},
 	{"keep",        "keep",                 COLUMN_JSON,  IN_RECORD},
+	{"callback",    "callback",             COLUMN_JSON,  IN_RECORD},
 	{"labels",      "labels",               COLUMN_JSON,  IN_WIDE | IN_TSV | IN_RECORD},
 	{"deadline_s",  "deadline_s",           COLUMN_NUMBER, IN_RECORD},
 	{"timeout_s",   "timeout_s",            COLUMN_NUMBER, IN_RECORD},

@@ -83,6 +83,9 @@ static const struct option_row RUN_ROWS[] = {
 	{"unique", 0, NULL, "KEY[:WORD]",
 	 "only one of this key is alive; else: return it (default), reject, replace", .kind = OPTION_TEXT},
 	{"keep", 0, NULL, NULL, "never remove it by age or number", .kind = OPTION_FLAG},
+	{"callback", 0, NULL, "URL", "tell this address when the job has ended", .kind = OPTION_TEXT},
+	{"callback-on", 0, NULL, "WORD",
+	 "when else: started, final, or one of the final states; may be repeated", .kind = OPTION_TEXT},
 	{"idempotency-key", 0, NULL, "KEY",
 	 "the same key and request give the same job (default: a new one)", .kind = OPTION_TEXT},
 	{"dry-run", 0, NULL, NULL, "check and show, store nothing", .kind = OPTION_FLAG},
@@ -151,6 +154,16 @@ static const struct option_row PAUSE_ROWS[] = {
 	{"reason", 0, NULL, "TEXT", "why; everybody who asks is told", .kind = OPTION_TEXT},
 	{"until", 0, NULL, "TIME",
 	 "resume by itself then: 2026-11-21T06:00:00Z, or +10m from now", .kind = OPTION_TEXT},
+};
+
+static const struct option_row CALLBACKS_ROWS[] = {
+	{"state", 's', NULL, "pending|delivered|dead", "only those", .kind = OPTION_WORD},
+	{"limit", 'n', NULL, "N", "at most so many (50)", INT_OPTION(1, LINES_MAX)},
+	{"all", 'a', NULL, NULL, "as many as there are", .kind = OPTION_FLAG},
+};
+
+static const struct option_row REDELIVER_ROWS[] = {
+	{"dead", 0, NULL, NULL, "all that are dead", .kind = OPTION_FLAG},
 };
 
 static const struct option_row DRAIN_ROWS[] = {
@@ -377,6 +390,20 @@ static const struct command COMMAND_ROWS[] = {
 	 .notes = "The limit holds until it is changed, also after restarts. A lower one stops nothing\n"
 		  "that runs. Needs the role admin.\n",
 	 .options = NO_OPTIONS, .words_min = 2, .words_max = 2, .run = cmd_queue_limit},
+	{.name = "callbacks", .synopsis = "[options] [JOB|CALLBACK]",
+	 .summary = "What others are told about jobs, and how that went",
+	 .examples = EXAMPLES("reeve callbacks --state dead\tthose that nobody took",
+			      "reeve callbacks last\tthose of one job",
+			      "reeve callbacks msg_0f6d2b9d3c5e4a7f8b1a2c3d4e5f6071\tall about one, with its body"),
+	 .notes = "Newest first. A job names whom to tell with `reeve run --callback`: docs/callbacks.md.\n\n"
+		  ID_NOTE,
+	 .options = ROWS(CALLBACKS_ROWS), .words_max = 1, .takes_ids = true, .run = cmd_callbacks},
+	{.name = "redeliver", .synopsis = "CALLBACK... | --dead", .summary = "Send callbacks again",
+	 .examples = EXAMPLES("reeve redeliver msg_0f6d2b9d3c5e4a7f8b1a2c3d4e5f6071",
+			      "reeve redeliver --dead\twhen the receiver is back"),
+	 .notes = "Dead ones and those that were taken alike, with the same id and body and all tries anew.\n"
+		  "What is still to be tried is tried at once.\n",
+	 .options = ROWS(REDELIVER_ROWS), .words_max = -1, .run = cmd_redeliver},
 	{.name = "drain", .synopsis = "[options]",
 	 .summary = "Start nothing any more; what runs goes on",
 	 .examples = EXAMPLES("reeve drain --wait --reason 'kernel upgrade'\treturns when nothing runs",
@@ -475,66 +502,3 @@ static const struct command COMMAND_ROWS[] = {
 
 const struct command_table COMMANDS = ROWS(COMMAND_ROWS);
 const struct option_rows GLOBAL_OPTIONS = ROWS(GLOBAL_ROWS);
-
-static const struct command *find_exact(const char *name)
-{
-	for (size_t i = 0; i < COMMANDS.count; i++)
-		if (strcmp(COMMANDS.row[i].name, name) == 0)
-			return &COMMANDS.row[i];
-	return NULL;
-}
-
-bool command_is_in_group(const struct command *command, const char *word)
-{
-	const size_t length = strlen(word);
-	return strncmp(command->name, word, length) == 0 && command->name[length] == ' ';
-}
-
-bool command_is_group(const char *word)
-{
-	for (size_t i = 0; i < COMMANDS.count; i++)
-		if (command_is_in_group(&COMMANDS.row[i], word))
-			return true;
-	return false;
-}
-
-/* Searched over whole names, so that "db verfy" finds "db verify". */
-static int unknown_command(const char *name, struct err *err)
-{
-	const char *names[64];
-	size_t count = 0;
-	for (size_t i = 0; i < COMMANDS.count && count < ARRAY_SIZE(names); i++)
-		names[count++] = COMMANDS.row[i].name;
-	const char *nearest = text_nearest(name, names, count);
-	if (nearest != NULL)
-		return err_set(err, ERR_INVALID, "no command \"%s\"; did you mean %s?",
-			       name, nearest);
-	return err_set(err, ERR_INVALID, "no command \"%s\"", name);
-}
-
-static int lone_group(const char *word, struct err *err)
-{
-	AUTO_BUF struct buf list = BUF_INIT(1024);
-	for (size_t i = 0; i < COMMANDS.count; i++)
-		if (command_is_in_group(&COMMANDS.row[i], word))
-			buf_printf(&list, "%s %s", list.length > 0 ? "," : "",
-				   COMMANDS.row[i].name + strlen(word) + 1);
-	return err_set(err, ERR_INVALID, "%s wants one of:%s", word, buf_text(&list));
-}
-
-const struct command *command_find(char *const *word, size_t words, size_t *ret_words,
-				   struct err *err)
-{
-	const bool is_pair = command_is_group(word[0]);
-	if (is_pair && words < 2) {
-		(void)lone_group(word[0], err);
-		return NULL;
-	}
-	AUTO_FREE char *name =
-		is_pair ? mem_printf("%s %s", word[0], word[1]) : mem_strdup(word[0]);
-	const struct command *command = find_exact(name);
-	if (command == NULL)
-		(void)unknown_command(name, err);
-	*ret_words = is_pair ? 2 : 1;
-	return command;
-}

@@ -124,6 +124,7 @@ static int put_depends(struct json_writer *json, struct queue *queue,
 	put_id(json, "rerun_of", job->rerun_of);
 	json_put_text(json, "unique_key", job->unique_key);
 	json_put_bool(json, "keep", job->is_kept != 0);
+	put_raw(json, "callback", job->callback);
 	dependency_list_release(&list);
 	return 0;
 }

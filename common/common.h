@@ -24,6 +24,7 @@
 #include "common/signals.h"
 #include "common/sys.h"
 #include "common/text.h"
+#include "common/url.h"
 
 #define REEVE_VERSION "0.1.0"
 

@@ -257,6 +257,20 @@ static void place_tasks_dir(struct config *config)
 				   config->path, given);
 }
 
+/* An internal host that no callback may name is a slip of the pen, and looks as if it
+ * were allowed. */
+static void check_internal_hosts(struct config_reader *reader)
+{
+	const struct words *internal = &reader->config->callbacks.internal_hosts;
+
+	for (size_t i = 0; i < internal->count; i++)
+		if (!words_have(&reader->config->callbacks.allowed_hosts,
+				internal->item[i]))
+			config_fault(reader, "callbacks.internal_hosts",
+				     "%s is not in callbacks.allowed_hosts as well",
+				     internal->item[i]);
+}
+
 /* Fills in what is derived and compares settings with each other. */
 static void complete(struct config_reader *reader)
 {
@@ -265,6 +279,7 @@ static void complete(struct config_reader *reader)
 	make_absolute(reader);
 	place_tasks_dir(config);
 	check_socket_paths(reader);
+	check_internal_hosts(reader);
 	(void)log_level_parse(config->log_level_word, &config->log_level);
 	if (!config->slots)
 		config->slots = processors();
@@ -305,6 +320,14 @@ void config_release(struct config *config)
 		SETTINGS[i].kind->release(setting_field(&SETTINGS[i], config));
 	free(config->path);
 	*config = (struct config){0};
+}
+
+bool words_have(const struct words *words, const char *word)
+{
+	for (size_t i = 0; i < words->count; i++)
+		if (strcmp(words->item[i], word) == 0)
+			return true;
+	return false;
 }
 
 char *config_path(const struct config *config, const char *name)

@@ -39,6 +39,7 @@ struct words {
 	char **item;
 	size_t count;
 };
+bool words_have(const struct words *words, const char *word);
 
 /* Where a setting that other folders read by themselves was written. */
 struct json_source {
@@ -66,9 +67,10 @@ struct config {
 	int64_t slots;	    /* jobs at once; config_load turns 0 into processors */
 	int64_t timeout_us; /* default timeout_s of a job; 0 = none */
 	int64_t kill_grace_us;
-	int64_t output_bytes;	   /* default limits.output_bytes of a job */
-	int64_t output_fold_bytes; /* outputs up to this go into the database */
-	int64_t output_compress_bytes; /* larger ones are compressed afterwards; 0: none */
+	int64_t output_bytes;	       /* default limits.output_bytes of a job */
+	int64_t output_fold_bytes;     /* outputs up to this go into the database */
+	int64_t output_compress_bytes; /* larger ones are compressed afterwards; 0: none
+					*/
 	char *cgroup; /* "auto", "off", or a cgroup v2 directory that is ours */
 	struct {
 		int64_t body_bytes, stdin_bytes, args, argv_bytes, environment_bytes,
@@ -86,6 +88,8 @@ struct config {
 	struct {
 		struct words allowed_hosts;  /* "host:port" each; none: no callbacks */
 		struct words internal_hosts; /* those that may have a private address */
+		char *ca_file;	   /* that receivers' certificates are checked by;
+				      "system" */
 		char *secret_file; /* Standard Webhooks secret; relative to state_dir */
 		int64_t timeout_us;
 		int64_t parallel, parallel_per_host;

@@ -7,6 +7,7 @@
 #include "common/config_rows.h"
 #include "common/mem.h"
 #include "common/text.h"
+#include "common/url.h"
 
 /* Packaging sets this to /var/lib/reeve. */
 #ifndef REEVE_STATE_DIR_DEFAULT
@@ -59,21 +60,6 @@ static const char *check_variable_name(const char *text)
 	return text[i] || isdigit((unsigned char)text[0])
 		       ? "expected the name of an environment variable, or *"
 		       : NULL;
-}
-
-/* Host names in small letters, addresses as they are written in URLs. */
-static const char *check_host_port(const char *text)
-{
-	const char *colon = strrchr(text, ':');
-	int64_t port;
-
-	if (!colon || colon == text ||
-	    strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789.-_[]:") != strlen(text) ||
-	    (strchr(text, ':') != colon && text[0] != '[') ||
-	    text_parse_int(colon + 1, 1, 65535, &port) < 0)
-		return "expected HOST:PORT in small letters, like app.example:443 or "
-		       "[2001:db8::1]:443";
-	return NULL;
 }
 
 /* clang-format off */
@@ -209,15 +195,18 @@ const struct setting SETTINGS[] = {
 	 .fallback = "30", .min = 1, .max = 3600,
 	 .help = "A client that follows something and takes nothing of it for so long is cut off."},
 
-	{.name = "callbacks.allowed_hosts", .kind = &KIND_WORDS, FIELD(callbacks.allowed_hosts),
-	 .check = check_host_port, .fallback = "[]",
+	{.name = "callbacks.allowed_hosts", .kind = &KIND_HOSTS, FIELD(callbacks.allowed_hosts),
+	 .check = host_port_check, .fallback = "[]",
 	 .help = "HOST:PORT of each receiver that a callback may name; none means no callbacks."},
-	{.name = "callbacks.internal_hosts", .kind = &KIND_WORDS, FIELD(callbacks.internal_hosts),
-	 .check = check_host_port, .fallback = "[]",
+	{.name = "callbacks.internal_hosts", .kind = &KIND_HOSTS, FIELD(callbacks.internal_hosts),
+	 .check = host_port_check, .fallback = "[]",
 	 .help = "Those of them that may have a loopback, private or link-local address."},
 	{.name = "callbacks.secret_file", .kind = &KIND_TEXT, FIELD(callbacks.secret_file),
 	 .fallback = "\"callback-secret\"",
 	 .help = "The secret that signs callbacks (whsec_...); relative to state_dir, made when missing."},
+	{.name = "callbacks.ca_file", .kind = &KIND_TEXT, FIELD(callbacks.ca_file),
+	 .fallback = "\"system\"",
+	 .help = "File of the certificate authorities that receivers' certificates come from (PEM); system: those of the machine."},
 	{.name = "callbacks.timeout_s", .kind = &KIND_DURATION, FIELD(callbacks.timeout_us),
 	 .fallback = "10", .min = 1, .max = 300,
 	 .help = "How long one try of a callback may take, from the name to the answer."},

@@ -52,7 +52,8 @@ struct setting_kind {
 	void (*copy)(const void *from, void *to);
 };
 extern const struct setting_kind KIND_INTEGER, KIND_BYTES, KIND_DURATION, KIND_TEXT,
-	KIND_WORDS, KIND_LISTENERS, KIND_ROOTS, KIND_SOURCE, KIND_QUEUES, KIND_RETENTION;
+	KIND_WORDS, KIND_HOSTS, KIND_LISTENERS, KIND_ROOTS, KIND_SOURCE, KIND_QUEUES,
+	KIND_RETENTION;
 
 struct setting {
 	const char *name; /* dotted */

@@ -352,6 +352,8 @@ const struct setting_kind KIND_TEXT = {.word = "string", .is_text = true,
 	.read = read_text, .release = release_text, .is_same = text_is_same, .copy = text_copy};
 const struct setting_kind KIND_WORDS = {.word = "list of strings", .is_colon_list = true,
 	.read = read_words, .release = release_words};
+const struct setting_kind KIND_HOSTS = {.word = "list of HOST:PORT",
+	.read = read_words, .release = release_words};
 const struct setting_kind KIND_LISTENERS = {.word = "list of {\"address\", \"mode\"}",
 	.read = read_listeners, .release = release_listeners,
 	.is_same = listeners_is_same, .copy = listeners_copy};

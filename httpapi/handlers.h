@@ -39,4 +39,9 @@ enum MHD_Result handle_live(struct request *request);	      /* health.c */
 enum MHD_Result handle_ready(struct request *request);	      /* health.c */
 enum MHD_Result handle_problem(struct request *request);      /* health.c */
 
+/* callbacks.c */
+enum MHD_Result handle_callback_list(struct request *request);
+enum MHD_Result handle_callback_get(struct request *request);
+enum MHD_Result handle_callback_redeliver(struct request *request);
+
 #endif

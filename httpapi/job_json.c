@@ -53,6 +53,7 @@ void job_face_of_submission(struct job_face *ret, const struct submission *submi
 		.stdin_from = stdin_row(submission),
 		.unique_key = submission->unique_key,
 		.is_kept = submission->is_kept,
+		.callback = submission->callback,
 	};
 }
 
@@ -99,6 +100,7 @@ static void face_of_row(struct job_face *ret, const struct config *config,
 		.rerun_of = job->rerun_of,
 		.unique_key = job->unique_key,
 		.is_kept = job->is_kept != 0,
+		.callback = job->callback,
 	};
 }
 
@@ -284,6 +286,7 @@ void job_put(struct json_writer *json, const char *key, const struct job_face *f
 	put_id(json, "rerun_of", face->rerun_of);
 	json_put_text(json, "unique_key", face->unique_key);
 	json_put_bool(json, "keep", face->is_kept);
+	json_put_raw(json, "callback", face->callback ? face->callback : "null");
 	json_put_text(json, "error",
 		      face->last && job_state_is_final(face->state) ? face->last->error
 								    : NULL);

@@ -30,6 +30,7 @@ struct job_face {
 	int64_t dependants, stdin_from; /* a row among those of depends_on; 0: none */
 	const char *batch, *rerun_of, *unique_key; /* NULL or "": none */
 	bool is_kept;
+	const char *callback; /* JSON; NULL: nobody is told */
 };
 
 /* What a face of a row borrows from; zeroed before, released after. */

@@ -2,6 +2,7 @@
 #include "httpapi/answer.h"
 #include "httpapi/handlers.h"
 #include "httpapi/job_json.h"
+#include "httpapi/paging.h"
 #include "httpapi/readers.h"
 
 #define LIST_LIMIT 50
@@ -17,38 +18,16 @@ struct listing {
 
 /* --- the cursor --- */
 
-/* A cursor is the position it goes on after and a mark of the filter, order and viewer it
- * belongs to, so that it cannot be continued with others; clients must not look into it.
- */
-#define CURSOR_MARK_BYTES 8
-#define CURSOR_BYTES (sizeof(struct list_position) + CURSOR_MARK_BYTES)
-#define CURSOR_TEXT_BYTES (2 * CURSOR_BYTES + 1)
-
-static void cursor_pack(uint8_t ret[CURSOR_BYTES], const struct listing *listing,
-			const struct list_position *position)
-{
-	uint8_t mark[DIGEST_BYTES];
-	struct digest digest;
-	job_filter_digest(&listing->filter, &listing->viewer, mark);
-	digest_init(&digest);
-	digest_add(&digest, mark, sizeof(mark));
-	digest_add(&digest, position, sizeof(*position));
-	digest_end(&digest, mark);
-	memcpy(ret, position, sizeof(*position));
-	memcpy(ret + sizeof(*position), mark, CURSOR_MARK_BYTES);
-}
+#define POSITION_BYTES sizeof(struct list_position)
+_Static_assert(POSITION_BYTES <= CURSOR_POSITION_MAX, "raise CURSOR_POSITION_MAX");
 
 /* After the whole filter was read. */
-static int cursor_read(struct listing *listing, const char *text, struct err *err)
+static int read_cursor(struct listing *listing, const char *text, struct err *err)
 {
-	uint8_t given[CURSOR_BYTES], right[CURSOR_BYTES];
-	if (strlen(text) != CURSOR_TEXT_BYTES - 1 ||
-	    text_unhex(text, given, sizeof(given)) < 0)
-		return err_set(err, ERR_INVALID, "is not one of ours");
-	memcpy(&listing->after, given, sizeof(listing->after));
-	cursor_pack(right, listing, &listing->after);
-	if (memcmp(given, right, sizeof(right)) != 0)
-		return err_set(err, ERR_INVALID, "belongs to another list than this");
+	uint8_t mark[DIGEST_BYTES];
+	job_filter_digest(&listing->filter, &listing->viewer, mark);
+	if (cursor_read(text, mark, &listing->after, POSITION_BYTES, err) < 0)
+		return -1;
 	listing->page.after = &listing->after;
 	return 0;
 }
@@ -86,7 +65,7 @@ static const struct {
 	{.name = "sort", .read = read_sort},
 	{.name = "limit", .read = read_limit},
 	{.name = "count", .read = read_count},
-	{.name = "cursor", .read = cursor_read}, /* last: it belongs to the others */
+	{.name = "cursor", .read = read_cursor}, /* last: it belongs to the others */
 };
 
 static void complain(struct problems *problems, const char *name, const struct err *err)
@@ -156,22 +135,6 @@ static int put_count(struct json_writer *json, struct queue *queue,
 	return 0;
 }
 
-/* The same question with the cursor; the query's values are written as they came. */
-static void link_next(struct MHD_Response *response, const struct request *request,
-		      const char *cursor)
-{
-	AUTO_BUF struct buf query = BUF_INIT(72 * 1024);
-	const char *raw = strchr(request->target.raw, '?');
-	for (raw = raw ? raw + 1 : ""; *raw;) {
-		size_t length = strcspn(raw, "&");
-		if (length > 0 && strncmp(raw, "cursor=", 7) != 0)
-			buf_printf(&query, "%.*s&", (int)length, raw);
-		raw += length + (raw[length] == '&');
-	}
-	answer_header(response, "Link", "</v1/jobs?%scursor=%s>; rel=\"next\"",
-		      buf_text(&query), cursor);
-}
-
 /* Within a snapshot, so that each item is as it was when the list was made. */
 static enum MHD_Result list_jobs(struct request *request, struct queue *queue,
 				 const struct listing *listing)
@@ -180,14 +143,14 @@ static enum MHD_Result list_jobs(struct request *request, struct queue *queue,
 	struct job_list list = {0};
 	struct buf body = BUF_INIT(ANSWER_BYTES_MAX);
 	struct json_writer json;
-	char cursor[CURSOR_TEXT_BYTES] = "";
+	char cursor[CURSOR_TEXT_BYTES(POSITION_BYTES)] = "";
 	if (queue_job_list(queue, &listing->viewer, &listing->filter, &listing->page,
 			   &list, &err) < 0)
 		return answer_error(request, &err);
 	if (list.has_next) {
-		uint8_t packed[CURSOR_BYTES];
-		cursor_pack(packed, listing, &list.next);
-		text_hex(packed, sizeof(packed), cursor);
+		uint8_t mark[DIGEST_BYTES];
+		job_filter_digest(&listing->filter, &listing->viewer, mark);
+		cursor_write(&list.next, POSITION_BYTES, mark, cursor);
 	}
 	json_writer_init(&json, &body);
 	json_open(&json, NULL, '{');
@@ -204,7 +167,7 @@ static enum MHD_Result list_jobs(struct request *request, struct queue *queue,
 	json_close(&json, '}');
 	struct MHD_Response *response = answer_json(&body);
 	if (cursor[0])
-		link_next(response, request, cursor);
+		paging_link(response, request, cursor);
 	return answer_send(request, MHD_HTTP_OK, response);
 }
 

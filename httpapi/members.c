@@ -212,14 +212,6 @@ static bool is_variable(const char *name)
 	return *name == '\0';
 }
 
-static bool is_among(const struct words *words, const char *name)
-{
-	for (size_t i = 0; i < words->count; i++)
-		if (strcmp(words->item[i], name) == 0)
-			return true;
-	return false;
-}
-
 const char *intake_environment_refusal(const struct config *config,
 				       const struct task *task, const char *name)
 {
@@ -227,12 +219,12 @@ const char *intake_environment_refusal(const struct config *config,
 		return "is not the name of a variable";
 	/* A task says exactly what its callers may set, whatever others may. */
 	if (task)
-		return is_among(&task->allow_environment, name)
+		return words_have(&task->allow_environment, name)
 			       ? NULL
 			       : "may not be set for this task (its allow_environment)";
-	if (is_among(&config->allow_environment, name))
+	if (words_have(&config->allow_environment, name))
 		return NULL;
-	if (!is_among(&config->allow_environment, "*"))
+	if (!words_have(&config->allow_environment, "*"))
 		return "may not be set by a request (allow_environment)";
 	for (size_t i = 0; i < ARRAY_SIZE(DENIED); i++)
 		if (name_fits(DENIED[i], name))

@@ -21,6 +21,8 @@ struct reading {
 	const char *content, *from_job; /* of stdin */
 	bool is_base64;
 	struct retry retry;
+	struct json_writer *callback; /* being written: its members go there */
+	unsigned callback_on;
 };
 
 struct member {
@@ -53,6 +55,9 @@ void member_deadline(struct reading *reading, const char *pointer, const cJSON *
 void member_hold(struct reading *reading, const char *pointer, const cJSON *value);
 void member_keep(struct reading *reading, const char *pointer, const cJSON *value);
 void member_retry(struct reading *reading, const char *pointer, const cJSON *value);
+
+/* Whom to tell, and when (member_callback.c). */
+void member_callback(struct reading *reading, const char *pointer, const cJSON *value);
 
 /* A name for people; the priority (submission.c). */
 void member_name(struct reading *reading, const char *pointer, const cJSON *value);

@@ -26,6 +26,7 @@ void intake_release(struct intake *intake)
 	buf_release(&intake->environment);
 	buf_release(&intake->labels);
 	buf_release(&intake->retry);
+	buf_release(&intake->callback);
 	free(intake->wanted);
 	free(intake->wishes);
 	free(intake->stdin_bytes);
@@ -291,7 +292,7 @@ static const struct member SUBMISSION[] = {
 	{.name = "unique",            .read = member_unique},
 	{.name = "keep",              .read = member_keep},
 	{.name = "ref",               .read = member_ref},
-	{.name = "callback"},
+	{.name = "callback",          .read = member_callback},
 };
 /* clang-format on */
 

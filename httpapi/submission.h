@@ -27,7 +27,7 @@ struct intake {
 	struct dependency_wish *wishes;
 	size_t wish_count;
 	size_t stdin_wish; /* which of them stdin_job is */
-	struct buf command, environment, labels, retry;
+	struct buf command, environment, labels, retry, callback;
 	uint8_t *stdin_bytes; /* decoded base64 */
 	char *parameters;     /* of a task, checked */
 };

@@ -31,7 +31,7 @@ UPDATE jobs
 -- What decides how an attempt and its job end. `is_current`: the job still waits for this one.
 -- name: attempt_find
 SELECT a.ended_at IS NOT NULL, j.state = 'running' AND j.attempt = a.number AS is_current,
-       j.stop_reason, j.stop_by, j.success_exit_codes
+       j.stop_reason, j.stop_by, j.success_exit_codes, j.callback IS NOT NULL
   FROM attempts a
   JOIN jobs j ON j.id = a.job_id
  WHERE a.job_id = ?1 AND a.number = ?2

@@ -1,10 +1,10 @@
 /* callbacks.h - the outbox: what others are to be told about jobs, and how that went.
  *
- * A submission may name an address (`callback`: {"url": ..., "on": [...]}). Whoever starts
- * or ends a job writes the message in the same transaction (settle.c); reeve-sender sends
- * it afterwards, again and again after CALLBACK_DELAYS_US, until the receiver answers 2xx
- * or all tries are used up: at least once, always with the same webhook_id and body. What
- * is dead can be sent again by hand.
+ * A submission may name an address (`callback`: {"url": ..., "on": [...]}). Whoever
+ * starts or ends a job writes the message in the same transaction (settle.c);
+ * reeve-sender sends it afterwards, again and again after CALLBACK_DELAYS_US, until the
+ * receiver answers 2xx or all tries are used up: at least once, always with the same
+ * webhook_id and body. What is dead can be sent again by hand.
  *
  * The message is {"type": "job.started" | "job.<final state>", "timestamp": when,
  * "data": {the job as it was then}}; the headers and the signature are those of Standard
@@ -31,11 +31,11 @@ struct viewer;
 struct callback {
 	int64_t row;
 	char webhook_id[WEBHOOK_ID_BYTES];
-	char job_id[37];   /* "" when the job was pruned */
-	char kind[12];	   /* started, final */
-	char state[12];	   /* pending, delivered, dead */
+	char job_id[37]; /* also after the job was pruned; "": there never was one */
+	char kind[12];	 /* started, final */
+	char state[12];	 /* pending, delivered, dead */
 	int attempt, tries;
-	char *owner, *url, *body, *last_error;
+	char *owner, *url, *host, *body, *last_error;	    /* host: HOST:PORT */
 	int64_t created_at, next_at, last_try_at, ended_at; /* 0: none */
 	int last_status;				    /* 0: none */
 };
@@ -74,11 +74,16 @@ int queue_callback_redeliver(struct queue *queue, const struct viewer *viewer,
 
 /* --- for the sender --- */
 
-/* Those whose next try is due at `now`, the most overdue first, at most `max`. *ret_next_at
- * is when the first one after these is due (0: there is none). */
-int queue_callbacks_due(struct queue *queue, int64_t now, int max,
-			struct callback_list *ret, int64_t *ret_next_at,
+/* The next HOST:PORT after this one ("": the first, in the order of bytes) that something
+ * pending is for. 1, 0 there is none, -1. */
+int queue_callback_host(struct queue *queue, const char *after, char ret[HOST_PORT_BYTES],
 			struct err *err);
+
+/* Those for this HOST:PORT whose next try is due at `now`, the most overdue first, at
+ * most `max`. *ret_next_at is when the first one after these is due, which may be past
+ * (0: there is none). */
+int queue_callbacks_due(struct queue *queue, const char *host, int64_t now, int max,
+			struct callback_list *ret, int64_t *ret_next_at, struct err *err);
 
 enum callback_outcome { CALLBACK_DELIVERED, CALLBACK_AGAIN, CALLBACK_DEAD };
 
@@ -101,5 +106,19 @@ int queue_callback_tried(struct queue *queue, const struct callback_try *tried,
  * (The schedule of Standard Webhooks.) */
 #define CALLBACK_TRIES 10
 extern const int64_t CALLBACK_DELAYS_US[CALLBACK_TRIES];
+
+/* How long to wait after the `tries`-th try (from 1) failed: the table's delay, up to
+ * CALLBACK_JITTER_PERCENT more or less by `random`, any number, so that a receiver that
+ * comes back is not met by all at once. -1: that was the last one. */
+#define CALLBACK_JITTER_PERCENT 15
+int64_t callback_wait_us(int tries, uint32_t random);
+
+/* --- for retention --- */
+
+#define CALLBACK_ORPHAN_KEPT_US (7 * 24 * 3600 * US_PER_S)
+
+/* [write] Removes at most `max` that ended before `before` and whose job was pruned while
+ * they were pending. (The others go with their job.) How many, or -1. */
+int queue_callbacks_forget(struct queue *queue, int64_t before, int max, struct err *err);
 
 #endif

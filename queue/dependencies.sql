@@ -174,11 +174,11 @@ INSERT INTO jobs (uuid, owner, submitted_at, state, reason, queued_at, finished_
                   depends_rule, rerun_of, name, queue, priority, command, environment,
                   working_directory, labels, stdin_bytes, timeout_us, kill_grace_us,
                   output_bytes_max, output_policy, task, task_hash, parameters,
-                  success_exit_codes, deadline_us, retry, max_attempts)
+                  success_exit_codes, deadline_us, retry, max_attempts, callback)
 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, CASE WHEN ?10 THEN depends_rule END, uuid, name, queue,
        priority, command, environment, working_directory, labels, stdin_bytes, timeout_us,
        kill_grace_us, output_bytes_max, output_policy, task, task_hash, parameters,
-       success_exit_codes, deadline_us, retry, max_attempts
+       success_exit_codes, deadline_us, retry, max_attempts, callback
   FROM jobs
  WHERE id = ?11
 

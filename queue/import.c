@@ -3,6 +3,7 @@
  * Every way an attempt can end comes through here: imported from its exit record, revoked
  * because it certainly never ran, or lost. Each is one transaction's worth of rows, and
  * each does nothing when the attempt has ended already. */
+#include "queue/outbox.h"
 #include "queue/settle.h"
 
 /* Where an attempt and its job stand before the change. */
@@ -12,6 +13,7 @@ struct standing {
 	enum stop_reason stop_reason;
 	char *stop_by;	     /* heap */
 	char *success_codes; /* heap; NULL: [0] */
+	bool has_callback;
 };
 
 static void standing_release(struct standing *standing)
@@ -36,6 +38,7 @@ static int standing_load(struct queue *queue, int64_t job_row, int number,
 			stop_reason_parse((const char *)sqlite3_column_text(stmt, 2));
 		ret->stop_by = column_text(stmt, 3);
 		ret->success_codes = column_text(stmt, 4);
+		ret->has_callback = sqlite3_column_int(stmt, 5) != 0;
 	}
 	db_end(stmt);
 	if (found == 0)
@@ -212,6 +215,10 @@ static int import_rows(struct queue *queue, int64_t job_row, int number,
 		return -1;
 	if (!standing->is_current)
 		return 0;
+	/* of a short one nobody has told that it started */
+	if (standing->has_callback && end->started_at > 0 &&
+	    outbox_started(queue, job_row, number, err) != 0)
+		return -1;
 	const int retried =
 		retry_rows(queue, job_row, number, end, &verdict, standing, err);
 	if (retried == 1)
@@ -348,7 +355,8 @@ int queue_attempt_started(struct queue *queue, int64_t job_row, int number, pid_
 		return changed;
 	if (db_run(queue, STATEMENT_JOB_STARTED,
 		   BINDS(as_int(job_row), as_int(number), as_int(started_at)), err) < 0 ||
-	    job_has_started(queue, job_row, err) != 0)
+	    job_has_started(queue, job_row, err) != 0 ||
+	    outbox_started(queue, job_row, number, err) != 0)
 		return db_fail_late(err);
 	return 0;
 }

@@ -52,6 +52,7 @@ static const struct field JOB_FIELDS[] = {
 	{FIELD_TEXT,   AT(unique_key)},
 	{FIELD_INT,    AT(is_kept)},
 	{FIELD_INT64,  AT(queued_at)},
+	{FIELD_TEXT,   AT(callback)},
 };
 /* clang-format on */
 #undef AT

@@ -7,10 +7,10 @@ INSERT INTO jobs (uuid, owner, name, queue, priority, command, environment, work
                   labels, stdin_bytes, timeout_us, kill_grace_us, output_bytes_max, output_policy,
                   traceparent, submitted_at, task, task_hash, parameters, success_exit_codes,
                   state, reason, run_at, expires_at, deadline_us, retry, max_attempts, queued_at,
-                  depends_rule, stdin_from, batch, rerun_of, unique_key, finished_at)
+                  depends_rule, stdin_from, batch, rerun_of, unique_key, finished_at, callback)
 VALUES (?1, ?2, ?3, coalesce(?4, 'default'), ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
         ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, max(?27, 1), ?28, ?29, ?30, ?31, ?32, ?33,
-        ?34)
+        ?34, ?35)
 
 -- Once for all jobs that were accepted with it.
 -- name: task_definition_keep
@@ -61,7 +61,7 @@ SELECT id, uuid, owner, state, reason, name, queue, priority, command, environme
        traceparent, submitted_at, started_at, finished_at, attempt, exit_code, signal,
        stop_reason, stop_by, stop_text, version, task, parameters, run_at, expires_at,
        deadline_us, retry, max_attempts, depends_rule, stdin_from, batch, rerun_of, unique_key,
-       EXISTS (SELECT 1 FROM kept_jobs k WHERE k.job_id = jobs.id), queued_at
+       EXISTS (SELECT 1 FROM kept_jobs k WHERE k.job_id = jobs.id), queued_at, callback
   FROM jobs
  WHERE id = ?1
 

@@ -167,7 +167,7 @@ struct submission {
 	const char *rerun_of;	/* id of the job that it repeats; NULL: none */
 	const char *unique_key; /* NULL: none */
 	enum unique_conflict unique_conflict;
-	bool is_kept; /* exempt from retention */
+	bool is_kept;	      /* exempt from retention */
 	const char *callback; /* JSON object (callbacks.h); NULL: nobody is told */
 };
 

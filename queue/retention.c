@@ -236,14 +236,37 @@ static int step_definitions(struct queue *queue, struct retention *run, struct e
 	return gone == (int)run->policy->slice;
 }
 
+/* What outlived its job is shown for a while after its end, so that somebody can have it
+ * sent again. */
+static int step_callbacks(struct queue *queue, struct retention *run, struct err *err)
+{
+	const int64_t before = run->now - CALLBACK_ORPHAN_KEPT_US;
+	struct timed timed;
+	int64_t any;
+	if (run->only != RETENTION_ALL || run->is_preview)
+		return 0;
+	const int found = db_ask(queue, STATEMENT_CALLBACKS_FORGETTABLE,
+				 BINDS(as_int(before)), &any, err);
+	if (found != 1)
+		return found;
+	if (timed_begin(queue, &timed, err) != 0)
+		return -1;
+	if (queue_callbacks_forget(queue, before, (int)run->policy->slice, err) < 0 ||
+	    timed_commit(queue, &timed, run, err) != 0) {
+		queue_rollback(queue);
+		return -1;
+	}
+	return 1;
+}
+
 static int step_events(struct queue *queue, struct retention *run, struct err *err)
 {
 	return run->only != RETENTION_ALL ? 0 : prune_old_events(queue, run, err);
 }
 
 static int (*const PHASES[])(struct queue *queue, struct retention *run,
-			     struct err *err) = {step_marked, step_jobs, step_definitions,
-						 step_events};
+			     struct err *err) = {step_marked, step_jobs, step_callbacks,
+						 step_definitions, step_events};
 
 int queue_retention_step(struct queue *queue, struct retention *retention,
 			 struct err *err)

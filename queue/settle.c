@@ -6,6 +6,8 @@
  * written into the table `unresolved` and settled by queue_resolve. */
 #include "queue/settle.h"
 
+#include "queue/outbox.h"
+
 /* Jobs that have ended and whose dependants are still to be looked at. */
 struct todo {
 	int64_t *row; /* heap */
@@ -40,10 +42,13 @@ struct parent {
 static int follow_end(struct queue *queue, int64_t row, enum job_state state,
 		      struct err *err)
 {
+	bool has_callback = false;
 	if (!job_state_is_final(state))
 		return err_set(err, ERR_INTERNAL, "%s is not an end",
 			       job_state_word(state));
-	return tally_ended(queue, row, err);
+	if (tally_ended(queue, row, &has_callback, err) != 0)
+		return -1;
+	return has_callback ? outbox_ended(queue, row, err) : 0;
 }
 
 /* Ids and states are words of ours, nothing to escape. */

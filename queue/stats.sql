@@ -8,7 +8,8 @@ SELECT j.queue, j.state, j.started_at, j.finished_at,
           FROM attempts a
          WHERE a.job_id = j.id AND a.outcome IS NOT 'revoked'
          ORDER BY a.number DESC
-         LIMIT 1)
+         LIMIT 1),
+       j.callback IS NOT NULL
   FROM jobs j
  WHERE j.id = ?1
 

@@ -48,6 +48,7 @@ static int job_insert(struct queue *queue, const struct submission *s,
 		as_blob(is_rerun ? rerun_of : NULL, DB_UUID_BYTES),
 		as_text(s->unique_key),
 		as_int_if(job_state_is_final(birth->state), birth->now),
+		as_text(s->callback),
 	};
 	return db_run(queue, STATEMENT_JOB_INSERT, binds, ARRAY_SIZE(binds), err);
 }

@@ -68,7 +68,8 @@ int tally_unclaimed(struct queue *queue, int64_t job_row, int number, struct err
 	return found < 0 ? -1 : 0;
 }
 
-int tally_ended(struct queue *queue, int64_t job_row, struct err *err)
+int tally_ended(struct queue *queue, int64_t job_row, bool *ret_has_callback,
+		struct err *err)
 {
 	sqlite3_stmt *stmt;
 	if (db_start(queue, STATEMENT_TALLY_JOB, BINDS(as_int(job_row)), &stmt, err) != 0)
@@ -83,6 +84,7 @@ int tally_ended(struct queue *queue, int64_t job_row, struct err *err)
 			       (const char *)sqlite3_column_text(stmt, 0));
 		row->ended[job_state_parse((const char *)sqlite3_column_text(stmt, 1))]++;
 		row->ran += started_at > 0;
+		*ret_has_callback = sqlite3_column_int(stmt, 5) != 0;
 		row->run_us += span(started_at, ended_at > 0 ? ended_at : finished_at);
 	}
 	db_end(stmt);

@@ -34,8 +34,9 @@ void tally_claimed(struct queue *queue, const char *lane, int64_t at, int64_t qu
 int tally_unclaimed(struct queue *queue, int64_t job_row, int number, struct err *err);
 
 /* A job has become final: to be called after its row was written, which says the rest. 0
- * or -1. */
-int tally_ended(struct queue *queue, int64_t job_row, struct err *err);
+ * or -1. *ret_has_callback is what else that row says: it is not to be read once more. */
+int tally_ended(struct queue *queue, int64_t job_row, bool *ret_has_callback,
+		struct err *err);
 
 /* For a savepoint inside the transaction: remembers how far it has counted; then either
  * tally_rollback (the counts are again what they were) or tally_keep. Both release the

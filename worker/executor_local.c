@@ -4,8 +4,6 @@
  * and a clone, not a process of ours. Shims that an earlier worker left behind are only
  * watched; they end after the attempt they are at. */
 #include <errno.h>
-#include <libgen.h>
-#include <limits.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -18,6 +16,7 @@
 #include "worker/cgroup.h"
 #include "worker/executor.h"
 #include "worker/process.h"
+#include "worker/program.h"
 
 #define SHIM_SOCKET_FD 3
 #define EVENTS_MAX 64
@@ -65,31 +64,6 @@ static int epoll_watch(const struct executor *executor, int fd, enum source sour
 
 /* --- opening --- */
 
-/* Beside the worker's own program, else where `make install` puts it. */
-static char *find_shim(struct err *err)
-{
-	static const char *const PLACES[] = {"reeve-shim", "../libexec/reeve/reeve-shim"};
-	char self[PATH_MAX];
-	const ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-	if (length <= 0) {
-		err_sys(err, ERR_INTERNAL, errno, "/proc/self/exe");
-		return NULL;
-	}
-	self[length] = '\0';
-	const char *dir = dirname(self);
-
-	for (size_t i = 0; i < ARRAY_SIZE(PLACES); i++) {
-		char *path = file_join(dir, PLACES[i]);
-
-		if (access(path, X_OK) == 0)
-			return path;
-		free(path);
-	}
-	err_set(err, ERR_NOT_FOUND, "no reeve-shim beside %s", dir);
-	return NULL;
-}
-
 static void local_close(struct executor *executor);
 
 static int local_open(struct executor **ret, const struct config *config, struct err *err)
@@ -104,7 +78,7 @@ static int local_open(struct executor **ret, const struct config *config, struct
 		err_sys(err, ERR_UNAVAILABLE, errno, "epoll_create1");
 		goto fail;
 	}
-	executor->shim_path = find_shim(err);
+	executor->shim_path = program_find("reeve-shim", err);
 	if (executor->shim_path == NULL)
 		goto fail;
 	if (cgroup_find(config->cgroup, config->state_dir, &executor->cgroup_dir, err) !=

@@ -49,6 +49,7 @@ static void replace(struct supervisor *supervisor, const struct config *fresh)
 	config_release(&old);
 	log_set_least(fresh->log_level);
 	supervisor->ops->resize(supervisor->executor, (size_t)fresh->slots);
+	helper_reload(supervisor);
 	supervisor->wants_claim = true;
 	supervisor->heartbeat_due_us = 0; /* which tells the slots */
 }

@@ -33,12 +33,14 @@ static void on_bell(struct supervisor *supervisor)
 static void reap_orphans(struct supervisor *supervisor)
 {
 	siginfo_t info = {.si_pid = 0};
+	int status = 0;
 
 	while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
 	       info.si_pid != 0) {
 		if (supervisor->ops->owns(supervisor->executor, info.si_pid))
 			break; /* its pidfd will tell; then we come again */
-		(void)waitpid(info.si_pid, NULL, WNOHANG);
+		if (waitpid(info.si_pid, &status, WNOHANG) == info.si_pid)
+			helper_died(supervisor, info.si_pid, status);
 		info.si_pid = 0;
 	}
 }
@@ -110,6 +112,7 @@ static void on_tick(struct supervisor *supervisor)
 	}
 	works_tick(supervisor);
 	reap_orphans(supervisor);
+	helper_tick(supervisor);
 	checkpoint(supervisor, is_idle);
 	supervisor->rounds = 0;
 }
@@ -313,12 +316,14 @@ static int open_all(struct supervisor *supervisor, struct err *err)
 		return -1;
 	if (adopt_all(supervisor, err) != 0)
 		return err_wrap(err, "taking over");
+	helper_tick(supervisor);
 	return open_loop(supervisor, err);
 }
 
 static void close_all(struct supervisor *supervisor)
 {
 	prune_reset(supervisor);
+	helper_release(supervisor);
 	if (supervisor->executor != NULL)
 		supervisor->ops->close(supervisor->executor);
 	works_release(supervisor);
@@ -413,7 +418,8 @@ int supervise(struct config *config, const char *path)
 					.signal_fd = -1,
 					.timer_fd = -1,
 					.due_fd = -1,
-					.epoll_fd = -1};
+					.epoll_fd = -1,
+					.helper = {.pipe_fd = -1}};
 	struct err err = ERR_INIT;
 
 	if (open_all(&supervisor, &err) != 0) {

@@ -63,6 +63,16 @@ struct pruning {
 	int64_t retention_due_us, sweep_due_us, step_due_us;
 };
 
+/* --- reeve-sender --- */
+
+/* The child that delivers callbacks. Times of CLOCK_BOOTTIME. */
+struct helper {
+	pid_t pid;   /* 0: there is none */
+	int pipe_fd; /* its standard input; -1 */
+	int64_t started_us, due_us, delay_us;
+	bool is_missing_logged;
+};
+
 /* --- signals that people want sent --- */
 
 /* One that we sent, before that could be recorded. */
@@ -99,6 +109,7 @@ struct supervisor {
 	struct hand hand;    /* the works that wait for a slot */
 
 	struct pruning pruning;
+	struct helper helper;
 	struct unsaid_list unsaid;
 
 	bool wants_look;       /* somebody rang, or the database changed */
@@ -224,6 +235,21 @@ int adopt_all(struct supervisor *supervisor, struct err *err);
 /* Sends the signals that people want sent; `has_looked`: there may be new ones. */
 void signals_send(struct supervisor *supervisor, bool has_looked);
 void signals_release(struct supervisor *supervisor);
+
+/* --- helper.c --- */
+
+/* Starts the sender if there may be callbacks and it does not run, and ends it if there
+ * may be none. After it died it is started again, later and later. */
+void helper_tick(struct supervisor *supervisor);
+
+/* This child of ours was reaped: perhaps it was the sender. */
+void helper_died(struct supervisor *supervisor, pid_t pid, int status);
+
+/* The configuration is another one. */
+void helper_reload(struct supervisor *supervisor);
+
+/* The sender is to end, soon; nobody waits for it. */
+void helper_release(struct supervisor *supervisor);
 
 /* --- reload.c --- */
 

@@ -34,12 +34,16 @@ def test_the_routes_are_those_of_the_program(server):  # noqa: F811
 def test_every_route_of_the_page_is_served(server):  # noqa: F811
     """The table is not only printed: each row answers, and not with 404 or 405 for its path."""
     job = server.submit("true")
+    over = server.submit("true", callback={"url": "https://app.example/"})
+    server.cancel(over)
+    told = server.request("GET", f"/v1/jobs/{over['id']}/callbacks").json()["items"][0]
     rows = re.findall(r"^\| `(\w+) (\S+)` \|", section("Routes"), re.M)
     for method, path in rows:
         path = path.replace("{id}", job["id"]).replace("{name}", "conflict")
         path = path.replace("{task}", "greet").replace("{queue}", "default")
+        path = path.replace("{callback}", told["id"])
         answer = server.request(method, path, None if method == "GET" else {})
-        assert answer.status in (200, 201, 422, 503), (method, path, answer)
+        assert answer.status in (200, 201, 202, 422, 503), (method, path, answer)
 
 
 def test_the_submission_is_accepted_and_its_members_are_listed(server):  # noqa: F811
@@ -54,9 +58,11 @@ def test_the_submission_is_accepted_and_its_members_are_listed(server):  # noqa:
 
 
 def test_the_job_has_these_members(new_reeve):
-    one = new_reeve().start()
-    job, shown = one.run("sh", "-c", "echo out; exit 3"), example("A job")
+    one = new_reeve().start(callbacks={"allowed_hosts": ["app.example:443"]})
+    shown = example("A job")
+    job = one.run("sh", "-c", "echo out; exit 3", callback=shown["callback"])
     assert list(job) == list(shown)
+    assert job["callback"] == shown["callback"]
     for part in ("limits", "process", "output"):
         assert list(job[part]) == list(shown[part])
 
@@ -79,6 +85,16 @@ def test_the_queue_has_these_members(server):  # noqa: F811
     queue = server.request("POST", "/v1/queues/default/pause", {"reason": "the disk is full"}).json()
     server.request("POST", "/v1/queues/default/resume")
     assert list(queue) == list(shown) and list(queue["pause"]) == list(shown["pause"])
+
+
+def test_the_callback_has_these_members(server):  # noqa: F811
+    job = server.submit("true", callback={"url": "https://app.example/done"})
+    server.cancel(job)
+    told = server.request("GET", f"/v1/jobs/{job['id']}/callbacks").json()["items"][0]
+    found = server.request("GET", "/v1/callbacks/" + told["id"]).json()
+    shown = example("Callbacks")
+    assert list(found) == list(shown) and list(found["body"]) == list(shown["body"])
+    assert set(shown["body"]["data"]) <= set(found["body"]["data"])
 
 
 def test_every_code_has_its_page(server):  # noqa: F811

@@ -159,7 +159,7 @@ MISTAKES = [
     ({"parameters": {}}, "#/parameters"),
     ({"depends_on": {}}, "#/depends_on"),
     ({"unique": {}}, "#/unique/key"),
-    ({"callback": {}}, "#/callback"),
+    ({"callback": {}}, "#/callback/url"),
 ]
 
 
@@ -179,7 +179,7 @@ def test_an_unknown_key_gets_the_nearest_known_one(server):
 
 
 def test_a_key_of_a_later_version_says_so(server):
-    answer = server.request("POST", "/v1/jobs", {"command": "true", "callback": {}})
+    answer = server.request("POST", "/v1/jobs", {"command": "true", "limits": {"cpu_s": 1}})
     assert "not supported by this version" in answer.json()["errors"][0]["detail"]
 
 

@@ -178,7 +178,9 @@ def test_installed_programs_find_each_other(new_reeve, tmp_path):
                            f"DESTDIR={tmp_path}", "PREFIX=/usr"], cwd=ROOT, capture_output=True,
                           text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert not os.path.exists(tmp_path / "usr/bin/reeve-shim"), "not a program for people"
-    reeve = new_reeve(bin_dir=str(tmp_path / "usr/bin")).start()
+    for name in ("reeve-shim", "reeve-sender"):
+        assert not os.path.exists(tmp_path / "usr/bin" / name), "not a program for people"
+    reeve = new_reeve(bin_dir=str(tmp_path / "usr/bin")).start(callbacks={"allowed_hosts": ["app.example:443"]})
+    reeve.worker.wait_line(r"prog=reeve-sender ev=ready")
     assert reeve.run("true")["state"] == "succeeded"
     assert reeve.cli("ls").returncode == 0

@@ -86,6 +86,17 @@ static const struct complaint FILES[] = {
 	 "listeners.0: mode: expected a string of octal digits such as \"0660\""},
 	{"{\"listeners\": [\"unix:a\", \"unix:a\"]}",
 	 "reeve.json:1:26: listeners.1: unix:a is there twice"},
+	/* callbacks */
+	{"{\"callbacks\": {\"allowed_hosts\": [\"app.example\"]}}", "reeve.json:1:34: "
+	 "callbacks.allowed_hosts.0: must have a port from 1 to 65535 behind a ':'"},
+	{"{\"callbacks\": {\"allowed_hosts\": [\"a:1\", \"127.1:80\"]}}", "reeve.json:1:41: "
+	 "callbacks.allowed_hosts.1: "
+	 "must write an IPv4 address as four decimal numbers without leading zeros"},
+	{"{\"callbacks\": {\"allowed_hosts\": [\"[::0]:80\"]}}", "reeve.json:1:34: "
+	 "callbacks.allowed_hosts.0: "
+	 "must be in small letters, and an IPv6 address in its shortest form"},
+	{"{\"callbacks\": {\"allowed_hosts\": [\"a:1\"], \"internal_hosts\": [\"a:1\", \"b:1\"]}}",
+	 "callbacks.internal_hosts: b:1 is not in callbacks.allowed_hosts as well"},
 	/* queues */
 	{"{\"queues\": []}", "reeve.json:1:2: queues: expected an object, queues by their names"},
 	{"{\"queues\": {\n\"a b\": {}}}", "reeve.json:2:1: queues.a b: "
@@ -137,6 +148,8 @@ static const struct complaint VARIABLES[] = {
 	{"REEVE_SLOTS=", "REEVE_SLOTS: expected integer in JSON: "
 	 "line 1, column 1: expected a value, found the end"},
 	{"REEVE_SLOTS=-1", "REEVE_SLOTS: too small: expected 0 to 10000"},
+	{"REEVE_CALLBACKS_ALLOWED_HOSTS=app.example:443", "REEVE_CALLBACKS_ALLOWED_HOSTS: "
+	 "expected list of HOST:PORT in JSON: line 1, column 1: expected a value, found 'a'"},
 	{"REEVE_LOG_LEVEL=loud", "REEVE_LOG_LEVEL: expected debug, info, warn or error"},
 	{"REEVE_STATE_DIR=\xff", "REEVE_STATE_DIR: expected UTF-8"},
 	{"REEVE_EXEC_ROOTS=/bin:x", "REEVE_EXEC_ROOTS: exec_roots.1: expected an absolute path"},

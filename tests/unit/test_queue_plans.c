@@ -51,6 +51,8 @@ static const struct {
 	 "signal_requests, nearly always empty, for its foreign key"},
 	{STATEMENT_JOB_RERUN,
 	 "signal_requests, nearly always empty, for its foreign key"},
+	{STATEMENT_CALLBACK_WANTED_FINAL, "the words of one job"},
+	{STATEMENT_CALLBACK_WANTED_STARTED, "the words of one job"},
 	{STATEMENT_ATTEMPTS_LIVE, "the index holds living attempts only"},
 };
 
