@@ -105,7 +105,7 @@ class Workbench:
         if not found:
             return b"", b"", b"", None
         row = dict(zip(names, found[0]))
-        content, frames = row["content"], row["frames"]
+        content, frames = row["content"] or b"", row["frames"] or b""  # none: all was dropped
         if row["stored"] == "file":
             content = self.read(row["path"])
             frames = self.read(os.path.splitext(row["path"])[0] + ".idx")
