@@ -1,41 +1,18 @@
 """A full disk stops nothing for good: what ran is recorded when there is room again."""
 
 import os
-import subprocess
-import tempfile
 
 import pytest
 
 import harness
+from disks import fill, small_disk_of
 from workbench import Workbench
 
 
 @pytest.fixture
 def small_disk():
-    """A file system of 8 MiB; only root can make one."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root for a file system of its own")
-    place = tempfile.mkdtemp(prefix="rvd-", dir="/tmp")
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", place],
-                      check=False).returncode != 0:
-        os.rmdir(place)
-        pytest.skip("no mounting here")
-    yield place
-    subprocess.run(["umount", "-l", place], check=True)
-    os.rmdir(place)
-
-
-def fill(place):
-    """Takes all the room that there is; the path of the file that has it."""
-    path = os.path.join(place, "ballast")
-    with open(path, "wb", buffering=0) as file:
-        for size in (1 << 20, 1 << 16, 1 << 12):
-            try:
-                while file.write(b"\0" * size) == size:
-                    pass
-            except OSError:
-                continue
-    return path
+    with small_disk_of(8192) as place:
+        yield place
 
 
 def test_end_is_recorded_when_there_is_room_again(new_reeve, small_disk, tmp_path):

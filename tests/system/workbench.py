@@ -105,7 +105,7 @@ class Workbench:
         if not found:
             return b"", b"", b"", None
         row = dict(zip(names, found[0]))
-        content, frames = row["content"], row["frames"]
+        content, frames = row["content"] or b"", row["frames"] or b""  # none: all was dropped
         if row["stored"] == "file":
             content = self.read(row["path"])
             frames = self.read(os.path.splitext(row["path"])[0] + ".idx")
@@ -137,8 +137,9 @@ class Workbench:
 def split(content, frames):
     """The two streams of an output, by its frames."""
     parts = {0: bytearray(), 1: bytearray()}
-    marks = [struct.unpack_from("<QQ", frames, at) for at in range(0, len(frames), 16)]
-    for index, (mark, offset) in enumerate(marks):
+    marks = [struct.unpack_from("<QQQ", frames, at) for at in range(0, len(frames), 24)]
+    for index, (mark, offset, stdout_bytes) in enumerate(marks):
+        assert stdout_bytes == len(parts[0]) or offset > len(content)  # read while it grew
         end = marks[index + 1][1] if index + 1 < len(marks) else len(content)
         parts[mark & 1] += content[offset:end]
     return bytes(parts[0]), bytes(parts[1])
