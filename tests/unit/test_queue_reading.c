@@ -477,6 +477,44 @@ static void test_damaged_frames(void **state)
 	written_close(&w);
 }
 
+/* The writer takes back frames of which no byte could be written, after the reader has
+ * seen how many there are. */
+static struct written *shrinking;
+
+static ssize_t shrinking_pread(int fd, void *data, size_t bytes, off_t offset)
+{
+	if (shrinking != NULL) {
+		const int index = index_open(shrinking);
+		assert_int_equal(ftruncate(index, 2 * FRAME_BYTES), 0);
+		assert_int_equal(close(index), 0);
+		shrinking = NULL;
+	}
+	return pread(fd, data, bytes, offset);
+}
+
+static void test_frames_that_are_taken_back(void **state)
+{
+	struct written w;
+	int64_t size = -1;
+	written_open(&w, *state);
+	written_add(&w, OUTPUT_STDOUT, "one");
+	written_add(&w, OUTPUT_STDERR, "three");
+	for (int i = 0; i < 700; i++)
+		written_frame(&w, i % 2 ? OUTPUT_STDERR : OUTPUT_STDOUT);
+	struct output *output = written_output(&w);
+	ssize_t (*const real)(int, void *, size_t, off_t) = sys.pread;
+	shrinking = &w;
+	sys.pread = shrinking_pread;
+	const int result = output_size(output, OUTPUT_STDERR, &size, &w.f->err);
+	sys.pread = real;
+	assert_done(result, &w.f->err);
+	assert_null(shrinking);
+	assert_int_equal(size, 5);
+	written_check(&w, output);
+	output_close(output);
+	written_close(&w);
+}
+
 /* --- far in a long index --- */
 
 static int64_t index_reads;
@@ -532,6 +570,7 @@ int main(void)
 		TEST(test_a_search_goes_on_when_more_is_written),
 		TEST(test_needles_that_are_none),
 		TEST(test_damaged_frames),
+		TEST(test_frames_that_are_taken_back),
 		TEST(test_any_byte_costs_a_few_reads),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
