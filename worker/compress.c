@@ -8,7 +8,7 @@
 
 #define REST_LEAST_US (2 * US_PER_MS)
 #define PATIENCE_US (500 * US_PER_MS)
-#define LOOK_EVERY_US (5 * US_PER_S)
+#define LOOK_EVERY_US US_PER_S
 #define AGAIN_US (60 * US_PER_S) /* after a failure, or for what was left */
 
 void compress_reset(struct supervisor *supervisor)
@@ -75,7 +75,7 @@ void compress_between_rounds(struct supervisor *supervisor, bool is_idle)
 	if (compressing->run == NULL)
 		compressing->run = compression_open(least_bytes);
 	more = queue_compression_step(supervisor->queue, compressing->run, &err);
-	supervisor->is_dirty = true;
+	supervisor->is_dirty = supervisor->is_dirty || more != 0;
 	if (more < 0) {
 		fail(supervisor, &err);
 		return;
