@@ -29,7 +29,7 @@ static int check_kind(const char *value, struct err *err)
 		if (strcmp(KINDS[i], value) == 0)
 			return 0;
 	const char *nearest = text_nearest(value, KINDS, ARRAY_SIZE(KINDS));
-	return err_set(err, ERR_INVALID, "no event is of the kind \"%.64s\"%s%s%s", value,
+	return err_set(err, ERR_INVALID, "is no kind of event: \"%.64s\"%s%s%s", value,
 		       nearest != NULL ? "; did you mean \"" : "",
 		       nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
 }

@@ -523,7 +523,7 @@ static void test_wrong_filters_are_named(void **state)
 		const char *name, *value, *words;
 	} cases[] = {
 		{"kind", "endet", "did you mean \"ended\"?"},
-		{"kind", "", "no event is of the kind"},
+		{"kind", "", "is no kind of event"},
 		{"label", "app", "name=value"},
 		{"queue", "", "empty"},
 		{"state", "queued", "no filter of events"},
