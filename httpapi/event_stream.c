@@ -15,8 +15,8 @@
 #define STREAM_EVENTS 32
 #define STREAM_LOOKED 2000
 
-/* More data than this is left out, so that a stream has a bound: a change of labels may
- * be as long as two requests. A page has it. */
+/* More data than this is left out, so that a stream has a bound: a change of many labels
+ * may be longer. A page has it. */
 #define STREAM_DATA_BYTES (64u << 10)
 
 #define ID_BYTES 24
