@@ -50,8 +50,7 @@ static int add_job(struct request *request, struct queue *queue,
 	if (!job_id_is_valid(id))
 		return lookup_refuse(request, "jobs", err,
 				     "are whole ids, parted by commas");
-	const int found =
-		event_filter_add_job(queue, &viewer, &asking->filter, id, err);
+	const int found = event_filter_add_job(queue, &viewer, &asking->filter, id, err);
 	if (found == 0)
 		return err_set(err, ERR_NOT_FOUND, "there is no job %s", id);
 	if (found < 0)
@@ -138,9 +137,8 @@ static int refuse_of_pages(struct request *request, struct err *err)
 	static const char *const names[] = {"limit", "wait"};
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (target_param(&request->target, names[i]))
-			return lookup_refuse(
-				request, names[i], err,
-				"is for pages, not for text/event-stream");
+			return lookup_refuse(request, names[i], err,
+					     "is for pages, not for text/event-stream");
 	return 0;
 }
 

@@ -65,9 +65,9 @@ int event_filter_add_job(struct queue *queue, const struct viewer *viewer,
 	int64_t row;
 	if (!job_id_is_valid(id) || id_range(id, uuid, same) != 1)
 		return 0;
-	const int found =
-		db_ask(queue, STATEMENT_EVENT_JOB_ROW,
-		       BINDS(as_blob(uuid, sizeof uuid), viewer_owner(viewer)), &row, err);
+	const int found = db_ask(queue, STATEMENT_EVENT_JOB_ROW,
+				 BINDS(as_blob(uuid, sizeof uuid), viewer_owner(viewer)),
+				 &row, err);
 	if (found != 1)
 		return found;
 	for (size_t i = 0; i < filter->jobs; i++)
@@ -208,8 +208,7 @@ static int take_window(struct feed *feed, struct err *err)
 	int64_t window = most / (int64_t)(1 + feed->filter->label.count);
 	window = window > 0 ? window : 1;
 	const int64_t after = feed->page.after;
-	const int64_t through =
-		feed->last - after > window ? after + window : feed->last;
+	const int64_t through = feed->last - after > window ? after + window : feed->last;
 	return after < through ? take(feed, after, through, err) : 0;
 }
 
