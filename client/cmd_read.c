@@ -1,4 +1,4 @@
-/* cmd_read.c - the commands that only look: show, attempts, events, whoami, api. */
+/* cmd_read.c - the commands that only look: show, attempts, whoami, api. */
 #include "client/api.h"
 
 #include <fcntl.h>
@@ -8,7 +8,6 @@
 #include "client/neutral.h"
 #include "client/output.h"
 
-#define PAGE_MAX 500
 #define BODY_BYTES_MAX (64u << 20)
 
 /* --- about one job --- */
@@ -31,16 +30,15 @@ int cmd_show(struct cli *cli, struct err *err)
 	return status;
 }
 
-/* One page of a job's list; *ret_after is where the next one begins, 0 after the last. */
-static int add_part(struct cli *cli, struct listing *listing, const char *id,
-		    const char *what, int64_t after, int64_t *ret_after, struct err *err)
+/* All of a job's attempts: there are never many. */
+int cmd_attempts(struct cli *cli, struct err *err)
 {
+	AUTO_FREE char *id = NULL;
 	cJSON *page = NULL;
-	AUTO_FREE char *query =
-		after > 0 ? mem_printf("?limit=%d&after=%lld", PAGE_MAX, (long long)after)
-			  : mem_strdup("");
-	if (api_get(cli, &page, err, "/v1/jobs/%s/%s%s", id, what, query) < 0)
+	if (api_job_id(cli, cli->args.word[0], &id, err) < 0 ||
+	    api_get(cli, &page, err, "/v1/jobs/%s/attempts", id) < 0)
 		return -1;
+	struct listing *listing = listing_open(cli, &ATTEMPT_COLUMNS);
 	const cJSON *item = NULL;
 	int status = 0;
 	cJSON_ArrayForEach(item, json_get(page, "items"))
@@ -49,38 +47,11 @@ static int add_part(struct cli *cli, struct listing *listing, const char *id,
 		if (status < 0)
 			break;
 	}
-	*ret_after = item_int(page, "next_after", 0);
 	cJSON_Delete(page);
-	return status;
-}
-
-/* All of one job's attempts or events. */
-static int list_of(struct cli *cli, const char *what, const struct columns *columns,
-		   struct err *err)
-{
-	AUTO_FREE char *id = NULL;
-	if (api_job_id(cli, cli->args.word[0], &id, err) < 0)
-		return -1;
-	struct listing *listing = listing_open(cli, columns);
-	int64_t after = 0;
-	int status = 0;
-	do {
-		status = add_part(cli, listing, id, what, after, &after, err);
-	} while (status == 0 && after > 0);
 	if (status == 0)
 		return listing_end(listing, err);
 	listing_drop(listing);
 	return status;
-}
-
-int cmd_attempts(struct cli *cli, struct err *err)
-{
-	return list_of(cli, "attempts", &ATTEMPT_COLUMNS, err);
-}
-
-int cmd_events(struct cli *cli, struct err *err)
-{
-	return list_of(cli, "events", &EVENT_COLUMNS, err);
 }
 
 /* --- the service --- */

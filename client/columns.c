@@ -86,6 +86,9 @@ static const struct column EVENT_ROWS[] = {
 	{"state",       "state",                COLUMN_STATE, IN_ALL},
 	{"principal",   "principal",            COLUMN_TEXT,  IN_ALL},
 	{"data",        "data",                 COLUMN_JSON,  IN_ALL},
+	{"job",         "job",                  COLUMN_ID,    IN_WIDE | IN_TSV},
+	{"queue",       "queue",                COLUMN_TEXT,  IN_WIDE | IN_TSV},
+	{"owner",       "owner",                COLUMN_TEXT,  IN_WIDE | IN_TSV},
 };
 /* clang-format on */
 

@@ -124,6 +124,16 @@ static const struct option_row LOGS_ROWS[] = {
 	 "control characters go to the terminal as they are", .kind = OPTION_FLAG},
 };
 
+static const struct option_row EVENTS_ROWS[] = {
+	{"follow", 'f', NULL, NULL,
+	 "go on until the jobs have ended, without any for ever", .kind = OPTION_FLAG},
+	{"after", 0, NULL, "ID",
+	 "begin after this event; now: only what comes", .kind = OPTION_TEXT},
+	{"queue", 0, NULL, "NAME", "of the jobs of this queue; may be repeated", .kind = OPTION_TEXT},
+	{"label", 'l', NULL, "NAME=VALUE", "of the jobs with this label; may be repeated", .kind = OPTION_TEXT},
+	{"kind", 0, NULL, "KIND", "only of this kind, as ended; may be repeated", .kind = OPTION_TEXT},
+};
+
 static const struct option_row STOP_ROWS[] = {
 	{"reason", 0, NULL, "TEXT", "why; goes into the history", .kind = OPTION_TEXT},
 	{"force", 0, NULL, NULL, "kill at once, without the grace", .kind = OPTION_FLAG},
@@ -290,10 +300,16 @@ static const struct command COMMAND_ROWS[] = {
 	 .examples = EXAMPLES("reeve attempts last"), .notes = ID_NOTE,
 	 .options = NO_OPTIONS, .words_min = 1, .words_max = 1, .takes_ids = true,
 	 .run = cmd_attempts},
-	{.name = "events", .synopsis = "ID", .summary = "The history of a job",
-	 .examples = EXAMPLES("reeve events last\twho did what to it, and when"),
-	 .notes = ID_NOTE, .options = NO_OPTIONS, .words_min = 1, .words_max = 1,
-	 .takes_ids = true, .run = cmd_events},
+	{.name = "events", .synopsis = "[options] [ID...]", .summary = "What happened, and what happens",
+	 .examples = EXAMPLES("reeve events last\twho did what to it, and when",
+			      "reeve events -f --kind ended\tevery end, as it comes",
+			      "reeve events -f -o jsonl --after 1234 --label app=library\tfor a program"),
+	 .notes = ID_NOTE
+		  "\n"
+		  "Of several jobs, queues and labels any will do. With --follow and no ID it begins now, else with\n"
+		  "the oldest event there is. It survives restarts of the service: no event is missed and none\n"
+		  "comes twice. Ctrl-C ends it with exit code 0. docs/events.md has the kinds.\n",
+	 .options = ROWS(EVENTS_ROWS), .words_max = -1, .takes_ids = true, .run = cmd_events},
 	{.name = "logs", .synopsis = "[options] ID", .summary = "The output of a job",
 	 .examples = EXAMPLES("reeve logs last\tall of it so far",
 			      "reeve logs -f -n 20 last\tthe last 20 lines and all that follow",

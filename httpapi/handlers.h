@@ -12,7 +12,8 @@ enum MHD_Result handle_batch_submit(struct request *request); /* batch.c */
 enum MHD_Result handle_job_list(struct request *request);     /* list.c */
 enum MHD_Result handle_job_get(struct request *request);      /* jobs.c */
 enum MHD_Result handle_job_attempts(struct request *request); /* history.c */
-enum MHD_Result handle_job_events(struct request *request);   /* history.c */
+enum MHD_Result handle_job_events(struct request *request);   /* events.c */
+enum MHD_Result handle_event_list(struct request *request);   /* events.c */
 enum MHD_Result handle_job_output(struct request *request);   /* output.c */
 enum MHD_Result handle_job_search(struct request *request);   /* search.c */
 enum MHD_Result handle_job_cancel(struct request *request);   /* cancel.c */

@@ -1,12 +1,9 @@
-/* history.c - a job's attempts and its events. */
+/* history.c - a job's attempts. */
 #include "httpapi/answer.h"
 #include "httpapi/handlers.h"
 #include "httpapi/job_json.h"
 #include "httpapi/lookup.h"
 #include "httpapi/readers.h"
-
-#define EVENTS_MAX 500
-#define EVENTS_LIMIT 100
 
 /* Finds the job, then lets `put` write about it into an object. */
 static enum MHD_Result answer_about_job(struct request *request,
@@ -54,34 +51,7 @@ static int put_attempts(struct request *request, struct queue *queue,
 	return 0;
 }
 
-static int put_events(struct request *request, struct queue *queue, const struct job *job,
-		      struct json_writer *json, struct err *err)
-{
-	struct event_list list = {0};
-	int64_t after, limit;
-	if (lookup_number(request, "after", 0, JSON_INTEGER_MAX, 0, &after, err) < 0 ||
-	    lookup_number(request, "limit", 1, EVENTS_MAX, EVENTS_LIMIT, &limit, err) <
-		    0 ||
-	    queue_event_list(queue, job->row, after, (int)limit, &list, err) < 0)
-		return -1;
-	json_open(json, "items", '[');
-	for (size_t i = 0; i < list.count; i++)
-		event_put(json, &list.item[i]);
-	json_close(json, ']');
-	if (list.count == (size_t)limit)
-		json_put_int(json, "next_after", list.item[list.count - 1].id);
-	else
-		json_put_null(json, "next_after");
-	event_list_release(&list);
-	return 0;
-}
-
 enum MHD_Result handle_job_attempts(struct request *request)
 {
 	return answer_about_job(request, put_attempts);
-}
-
-enum MHD_Result handle_job_events(struct request *request)
-{
-	return answer_about_job(request, put_events);
 }

@@ -323,7 +323,10 @@ void event_put(struct json_writer *json, const struct event *event)
 	json_put_int(json, "id", event->id);
 	json_put_time(json, "at", event->at);
 	json_put_text(json, "kind", event->kind);
+	put_id(json, "job", event->job_id);
 	json_put_text(json, "state", event->state);
+	json_put_text(json, "owner", event->owner);
+	json_put_text(json, "queue", event->queue);
 	json_put_text(json, "principal", event->principal);
 	json_put_raw(json, "data", event->data ? event->data : "null");
 	json_close(json, '}');

@@ -236,6 +236,9 @@ int event_of_move(struct queue *queue, int64_t job_row, const char *kind,
 		  enum job_state state, const char *principal, const char *data,
 		  struct err *err);
 
+/* The row of a statement with the columns of event_list (history.c). */
+void event_fill(sqlite3_stmt *stmt, struct event *ret);
+
 /* hash = SHA-256(previous || canonical row); `hash` holds the previous one before. */
 void event_hash(const struct event_row *row, uint8_t hash[DIGEST_BYTES]);
 

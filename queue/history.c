@@ -45,6 +45,8 @@ static const struct field EVENT_FIELDS[] = {
 	{FIELD_TEXT,  AT(state)},
 	{FIELD_TEXT,  AT(principal)},
 	{FIELD_TEXT,  AT(data)},
+	{FIELD_TEXT,  AT(owner)},
+	{FIELD_TEXT,  AT(queue)},
 };
 #undef AT
 /* clang-format on */
@@ -53,6 +55,12 @@ void attempt_release(struct attempt *attempt)
 {
 	fields_release(ATTEMPT_FIELDS, ARRAY_SIZE(ATTEMPT_FIELDS), attempt,
 		       sizeof *attempt);
+}
+
+void event_fill(sqlite3_stmt *stmt, struct event *ret)
+{
+	memset(ret, 0, sizeof *ret);
+	fields_fill(stmt, EVENT_FIELDS, ARRAY_SIZE(EVENT_FIELDS), ret);
 }
 
 void event_release(struct event *event)
@@ -136,9 +144,7 @@ int queue_event_list(struct queue *queue, int64_t job_row, int64_t after, int li
 		return -1;
 	while ((more = db_step(queue, stmt, err)) == 1) {
 		list.item = list_room(list.item, list.count, sizeof *list.item);
-		struct event *item = &list.item[list.count++];
-		memset(item, 0, sizeof *item);
-		fields_fill(stmt, EVENT_FIELDS, ARRAY_SIZE(EVENT_FIELDS), item);
+		event_fill(stmt, &list.item[list.count++]);
 	}
 	db_end(stmt);
 	if (more != 0) {

@@ -34,6 +34,7 @@
 #include "queue/change.h"
 #include "queue/compress.h"
 #include "queue/dependencies.h"
+#include "queue/events.h"
 #include "queue/lanes.h"
 #include "queue/list.h"
 #include "queue/reading.h"
@@ -267,6 +268,7 @@ struct event {
 	int64_t id, at;
 	char job_id[JOB_ID_BYTES]; /* "": about the service */
 	char *kind, *state, *principal, *data;
+	char *owner, *queue; /* of the job; a pruned one has no queue any more */
 };
 
 void job_release(struct job *job);

@@ -111,7 +111,8 @@ def test_events_and_their_pages(server):
     assert [e["kind"] for e in events["items"]] == ["submitted", "ended"]
     assert [e["state"] for e in events["items"]] == ["queued", "cancelled"]
     assert events["items"][1]["principal"] == f"uid:{os.getuid()}"
-    assert events["next_after"] is None
+    assert events["next_after"] >= events["items"][1]["id"]
+    assert (events["has_more"], events["reset"]) == (False, None)
     first = server.request("GET", path + "?limit=1").json()
     assert len(first["items"]) == 1
     rest = server.request("GET", f"{path}?after={first['next_after']}").json()

@@ -39,6 +39,7 @@ def checkout(reeve):
 
 @pytest.mark.parametrize("name, least", [
     ("README.md", 8), ("docs/waiting.md", 4), ("docs/pipelines.md", 8), ("docs/changing.md", 3),
+    ("docs/events.md", 7),
     ("docs/operations.md", 1),
     ("docs/finding.md", 6)])
 def test_commands_of(reeve, name, least):

@@ -33,6 +33,8 @@ static const struct {
 	{STATEMENT_SCHEMA_ANY, "the schema, at open"},
 	{STATEMENT_EVENT_SEQUENCE, "one row for each counting table"},
 	{STATEMENT_EVENT_TAIL, "from the end, one row"},
+	{STATEMENT_EVENT_FEED, "what was asked for, of the events by their ids"},
+	{STATEMENT_EVENT_JOBS_LIVING, "the jobs that were asked for"},
 	{STATEMENT_WORKER_LAST, "from the end, one row"},
 	{STATEMENT_UNRESOLVED_FIRST, "from the start, one row"},
 	{STATEMENT_JOB_LABELS_INSERT, "the labels of one job"},
