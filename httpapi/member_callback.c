@@ -7,7 +7,7 @@
 #define WHEN_FINAL 1U /* the default: a bit for each row of WHEN */
 
 /* clang-format off */
-#define WORD_IF_FINAL_(state, word, is_final) (is_final) ? word : NULL,
+#define WORD_IF_FINAL_(state, word, is_final) ((is_final) ? (word) : NULL),
 static const char *const WHEN[] = {
 	CALLBACK_ON_FINAL, CALLBACK_ON_STARTED, JOB_STATES(WORD_IF_FINAL_)
 };

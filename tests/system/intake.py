@@ -9,7 +9,8 @@ import harness
 def server():
     """One for all tests of a file; they must not mind each other's jobs."""
     one = harness.Reeve()
-    one.write_config(callbacks={"allowed_hosts": ["app.example:443"]}, tasks=[{"name": "greet", "executable": "/bin/echo", "arguments": ["hello"]}])
+    one.write_config(tasks=[{"name": "greet", "executable": "/bin/echo", "arguments": ["hello"]}],
+                     callbacks={"allowed_hosts": ["app.example:443"]})
     one.start_httpapi()
     yield one
     wrong = one.close(True)
