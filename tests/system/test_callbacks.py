@@ -283,9 +283,16 @@ def test_a_name_that_is_this_machine_is_not_connected_to(reeve, sinks):
     assert sink.accepted == 1
 
 
+def preload_names(reeve):
+    """The names of tests/helpers/libnames.c."""
+    reeve.environ["LD_PRELOAD"] = os.path.join(harness.TESTS, "libnames.so")
+    # a preloaded library comes before the sanitizers' own
+    reeve.environ["ASAN_OPTIONS"] = reeve.env()["ASAN_OPTIONS"] + ":verify_asan_link_order=0"
+
+
 def test_what_a_name_resolves_to_is_judged(reeve, sinks):
     sink = sinks()
-    reeve.environ["LD_PRELOAD"] = os.path.join(harness.TESTS, "libnames.so")
+    preload_names(reeve)
     names = [f"{name}.test:{sink.port}" for name in ("loopback", "mapped", "link-local")]
     start(reeve, names, internal=names[:1])
     jobs = [tell(reeve, f"http://{name}/") for name in names]
@@ -297,7 +304,7 @@ def test_what_a_name_resolves_to_is_judged(reeve, sinks):
 
 def test_a_resolver_that_hangs_holds_up_nobody_else(reeve, sinks):
     sink = sinks()
-    reeve.environ["LD_PRELOAD"] = os.path.join(harness.TESTS, "libnames.so")
+    preload_names(reeve)
     start(reeve, [sink, "hang.test:80"])
     lost = tell(reeve, "http://hang.test/")
     found = wait_tried(reeve, lost)
