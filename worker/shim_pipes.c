@@ -67,6 +67,11 @@ static void set_packets(const struct pipe_ends *ends, bool is_packets)
 		(void)fcntl(ends->write_fd, F_SETFL, wanted);
 }
 
+static bool set_room(const struct pipe_ends *ends, int bytes)
+{
+	return fcntl(ends->read_fd, F_SETPIPE_SZ, bytes) == bytes;
+}
+
 static bool is_narrow(const struct pipe_ends *ends)
 {
 	return fcntl(ends->read_fd, F_GETPIPE_SZ) == NARROW_BYTES;
@@ -97,7 +102,7 @@ static int open_pipe(struct pipes *pipes, size_t stream)
 	ends->read_fd = fds[0];
 	ends->write_fd = fds[1];
 	if (fcntl(ends->read_fd, F_SETFL, O_NONBLOCK) != 0 ||
-	    fcntl(ends->read_fd, F_SETPIPE_SZ, NARROW_BYTES) != NARROW_BYTES)
+	    !set_room(ends, NARROW_BYTES))
 		return -1;
 	return watch_pipe(pipes, stream, EPOLL_CTL_ADD, EPOLLET);
 }
@@ -174,20 +179,30 @@ static size_t without_bolt(struct pipes *pipes, size_t stream, size_t bytes)
 
 /* --- taking --- */
 
+/* One read into the shim's buffer. */
+static size_t fetch(struct pipes *pipes, size_t stream)
+{
+	const ssize_t got = sys.read(pipes->ends[stream].read_fd, pipes->shim->buffer,
+				     SHIM_BUFFER_BYTES);
+
+	return got > 0 ? (size_t)got : 0;
+}
+
+static void keep(struct pipes *pipes, size_t stream, size_t fetched)
+{
+	const size_t bytes = without_bolt(pipes, stream, fetched);
+
+	if (bytes > 0)
+		sink_keep(pipes->sink, pipes->shim, stream, bytes);
+}
+
 /* One read. How much came, with the bolt; 0: nothing was there. */
 static size_t take(struct pipes *pipes, size_t stream)
 {
-	struct shim *shim = pipes->shim;
-	const ssize_t got =
-		sys.read(pipes->ends[stream].read_fd, shim->buffer, SHIM_BUFFER_BYTES);
-	size_t bytes = 0;
+	const size_t fetched = fetch(pipes, stream);
 
-	if (got <= 0)
-		return 0;
-	bytes = without_bolt(pipes, stream, (size_t)got);
-	if (bytes > 0)
-		sink_keep(pipes->sink, shim, stream, bytes);
-	return (size_t)got;
+	keep(pipes, stream, fetched);
+	return fetched;
 }
 
 /* Until it is empty. However its room is divided, so many reads empty it; who writes on
@@ -236,7 +251,7 @@ static void become_loose(struct pipes *pipes)
 		struct pipe_ends *ends = &pipes->ends[stream];
 
 		if (is_narrow(ends))
-			(void)fcntl(ends->read_fd, F_SETPIPE_SZ, WIDE_BYTES);
+			(void)set_room(ends, WIDE_BYTES);
 		set_packets(ends, false);
 		(void)watch_pipe(pipes, stream, EPOLL_CTL_MOD, 0);
 	}
@@ -267,7 +282,7 @@ static void become_bulk(struct pipes *pipes)
 	}
 	if (!close_bolt(pipes, !pipes->active))
 		return;
-	(void)fcntl(ends->read_fd, F_SETPIPE_SZ, WIDE_BYTES);
+	(void)set_room(ends, WIDE_BYTES);
 	set_packets(ends, false);
 	pipes->mode = PIPES_BULK;
 	pipes->bulk_bytes = 0;
@@ -276,20 +291,28 @@ static void become_bulk(struct pipes *pipes)
 	pipes->dry_at_us = now + DRY_US;
 }
 
-/* Room for one packet again, and nothing in it but packets. false: whoever writes is too
- * fast, this time. */
+/* Room for one packet again, and nothing in it but packets. A pipe cannot have less room
+ * than is taken, and whoever floods it takes it again at once: but the less there is, the
+ * sooner he has to wait, and while he wakes up it is empty. false: not this time. */
 static bool make_narrow(struct pipes *pipes)
 {
 	const struct pipe_ends *ends = &pipes->ends[pipes->active];
+	int room = WIDE_BYTES;
 
 	for (int i = 0; i < NARROW_TRIES; i++) {
-		if (fcntl(ends->read_fd, F_SETPIPE_SZ, NARROW_BYTES) == NARROW_BYTES) {
+		const size_t fetched = fetch(pipes, pipes->active);
+		const bool is_done = set_room(ends, NARROW_BYTES);
+
+		if (!is_done && room > 2 * NARROW_BYTES && set_room(ends, room / 2))
+			room /= 2;
+		keep(pipes, pipes->active, fetched);
+		if (is_done) {
 			set_packets(ends, true);
 			(void)take(pipes, pipes->active);
 			return true;
 		}
-		(void)take(pipes, pipes->active);
 	}
+	(void)set_room(ends, WIDE_BYTES);
 	return false;
 }
 
