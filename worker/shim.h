@@ -6,6 +6,8 @@
 #ifndef REEVE_WORKER_SHIM_H
 #define REEVE_WORKER_SHIM_H
 
+#include <unistd.h>
+
 #include "worker/journal.h"
 #include "worker/spec.h"
 
@@ -90,6 +92,42 @@ unsigned int pipes_step(struct pipes *pipes, int64_t wait_us);
 
 /* Takes what is left, in its order. All writers are dead, or none of the job. */
 void pipes_finish(struct pipes *pipes);
+
+/* --- shim_pipe.c: one of the two --- */
+
+#define PIPE_NARROW_BYTES ((int)sysconf(_SC_PAGESIZE)) /* one packet */
+#define PIPE_WIDE_BYTES ((int)SHIM_BUFFER_BYTES)
+
+/* Makes it, narrow, for packets, and in the epoll set. -1 with errno. */
+int pipe_open(struct pipes *pipes, size_t stream);
+
+/* `events`: 0 or EPOLLET. `operation`: of epoll_ctl(2). */
+int pipe_watch(const struct pipes *pipes, size_t stream, int operation, uint32_t events);
+
+/* Whether each write of the job is a packet of its own. */
+void pipe_set_packets(const struct pipe_ends *ends, bool is_packets);
+
+/* false: there is more in it than that, or the system does not allow it. */
+bool pipe_set_room(const struct pipe_ends *ends, int bytes);
+
+/* What the job may change: the room, and whether it waits when there is none. */
+bool pipe_is_narrow(const struct pipe_ends *ends);
+bool pipe_is_waiting(const struct pipe_ends *ends);
+
+/* Closes a narrow pipe by a packet of ours, and opens it again; what is found there of
+ * the job goes to the sink. Closing fails when there is something in it already. */
+bool pipe_bolt(struct pipes *pipes, size_t stream);
+void pipe_unbolt(struct pipes *pipes, size_t stream);
+
+/* One read into the shim's buffer, and what was read into the sink; `take` is both. How
+ * much it was, with the bolt; 0: nothing was there. */
+size_t pipe_fetch(struct pipes *pipes, size_t stream);
+void pipe_keep(struct pipes *pipes, size_t stream, size_t fetched);
+size_t pipe_take(struct pipes *pipes, size_t stream);
+
+/* Takes until it is empty. However its room is divided, so many reads empty it; who
+ * writes on from outside the tree does not keep the attempt alive. */
+void pipe_take_rest(struct pipes *pipes, size_t stream);
 
 /* --- shim_spawn.c: the child and its steps --- */
 

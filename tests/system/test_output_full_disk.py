@@ -109,23 +109,26 @@ def test_full_disk_stops_a_job_that_wants_to_be_stopped(small_output):
     assert len(merged) > 900000 and stored["dropped_bytes"] > 0
 
 
-def test_full_disk_of_everything_is_recovered_from(new_reeve):
+def test_full_disk_of_everything_is_recovered_from(new_reeve, tmp_path):
     with small_disk_of(8192) as place:
         reeve = new_reeve(parent=place)
         bench = Workbench(reeve).start()
         ballast = os.path.join(place, "ballast")
         with open(ballast, "wb") as file:
             file.write(bytes(2 << 20))
-        job = bench.sh(TALK.format(4000000) + "; exit 7")
-        before = bench.sh("exit 3")
-        bench.reeve.wait_no_processes(before)
-        bench.wait_running(job)
-        bench.reeve.wait_no_processes(job)
+        other = bench.sh(f"{wait_gate(tmp_path / 'written')}; exit 3")
+        bench.wait_running(other)
+        job = bench.sh(TALK.format(4000000) + f"; touch {tmp_path}/written; "
+                       f"{wait_gate(tmp_path / 'freed')}; echo oo; exit 7")
+        harness.wait_until((tmp_path / "written").exists, "the job to have written")
+        reeve.wait_no_processes(other)
+        assert bench.row(job)["state"] == "running"
         os.unlink(ballast)
-        assert bench.wait(before)["exit_code"] == 3
+        (tmp_path / "freed").touch()
+        assert bench.wait(other)["exit_code"] == 3
         assert bench.wait(job)["exit_code"] == 7
-        _, _, row = assert_consistent(bench, job, 12000000)
-        assert row["stdout_bytes"] > 3000000 and row["dropped_bytes"] > 4000000
+        stdout, _, row = assert_consistent(bench, job, 12000003)
+        assert stdout.endswith(b"oo\n") and row["dropped_bytes"] > 4000000
         after = bench.sh("echo after")
         assert bench.wait(after)["exit_code"] == 0
         assert bench.output(after)[0] == b"after\n"
