@@ -31,7 +31,7 @@ struct watcher {
 	int64_t next_tick_us; /* CLOCK_BOOTTIME */
 	int64_t data_version; /* of the database, when last looked at */
 	int64_t after;	      /* the last event seen */
-	_Atomic bool is_closing;
+	_Atomic bool is_closing, is_poked;
 	pthread_mutex_t lock;		/* for what follows */
 	struct waiter *bucket[BUCKETS]; /* by job */
 	size_t waiters;
@@ -52,11 +52,18 @@ static size_t bucket_of(const char *job_id)
 
 /* --- the list --- */
 
-void watcher_poke(struct watcher *watcher)
+/* There is something to wait for that comes earlier. */
+static void wake(struct watcher *watcher)
 {
 	uint64_t one = 1;
 	ssize_t written = write(watcher->poke_fd, &one, sizeof(one));
-	(void)written; /* full means: it has been poked */
+	(void)written; /* full means: it will wake */
+}
+
+void watcher_poke(struct watcher *watcher)
+{
+	atomic_store(&watcher->is_poked, true);
+	wake(watcher);
 }
 
 void watcher_add(struct watcher *watcher, struct waiter *waiter)
@@ -83,7 +90,7 @@ void watcher_add(struct watcher *watcher, struct waiter *waiter)
 	epoll_ctl(watcher->epoll_fd, EPOLL_CTL_ADD, waiter->socket_fd, &hang_up);
 	pthread_mutex_unlock(&watcher->lock);
 	if (is_earlier)
-		watcher_poke(watcher);
+		wake(watcher);
 }
 
 /* Calls `visit` for every waiter; the lock is held. */
@@ -130,6 +137,21 @@ void watcher_unfollow(struct watcher *watcher, struct waiter *waiter)
 	pthread_mutex_unlock(&watcher->lock);
 }
 
+bool watcher_rest(struct watcher *watcher, struct waiter *waiter)
+{
+	bool is_earlier = false;
+	pthread_mutex_lock(&watcher->lock);
+	const bool is_rest = waiter->crowd && crowd_rest(waiter->crowd);
+	if (is_rest && waiter->crowd->pause_us < watcher->settle_us) {
+		watcher->settle_us = waiter->crowd->pause_us;
+		is_earlier = true;
+	}
+	pthread_mutex_unlock(&watcher->lock);
+	if (is_earlier)
+		wake(watcher);
+	return is_rest;
+}
+
 void watcher_expect(struct watcher *watcher, struct waiter *waiter, int64_t deadline_us)
 {
 	pthread_mutex_lock(&watcher->lock);
@@ -139,7 +161,7 @@ void watcher_expect(struct watcher *watcher, struct waiter *waiter, int64_t dead
 		watcher->earliest_us = deadline_us;
 	pthread_mutex_unlock(&watcher->lock);
 	if (is_earlier)
-		watcher_poke(watcher);
+		wake(watcher);
 }
 
 static void ring_any(struct watcher *watcher, struct waiter *waiter, int64_t unused)
@@ -329,7 +351,8 @@ static void on_source(struct watcher *watcher, uint64_t source)
 		on_bell(watcher);
 		break;
 	case SOURCE_POKE:
-		if (read(watcher->poke_fd, &pokes, sizeof(pokes)) > 0)
+		if (read(watcher->poke_fd, &pokes, sizeof(pokes)) > 0 &&
+		    atomic_exchange(&watcher->is_poked, false))
 			on_bell(watcher);
 		break;
 	case SOURCE_GROWTH:
