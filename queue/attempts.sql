@@ -66,7 +66,9 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
 
 -- By the unique index of (job_id, attempt).
 -- name: output_get
-SELECT stored, path, content, frames FROM output WHERE job_id = ?1 AND attempt = ?2
+SELECT stored, path, content, frames, encoding, stdout_bytes + stderr_bytes
+  FROM output
+ WHERE job_id = ?1 AND attempt = ?2
 
 -- By the primary key; the order of the columns is that of ATTEMPT_FIELDS in history.c.
 -- name: attempt_list

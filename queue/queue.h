@@ -36,6 +36,7 @@
 #include "queue/events.h"
 #include "queue/lanes.h"
 #include "queue/list.h"
+#include "queue/reading.h"
 #include "queue/retention.h"
 #include "queue/retry.h"
 #include "queue/signals.h"
@@ -78,7 +79,6 @@ const char *stop_reason_word(enum stop_reason reason); /* NULL for STOP_NONE */
 enum stop_reason stop_reason_parse(const char *word);
 
 enum output_policy { OUTPUT_TRUNCATE = 0, OUTPUT_STOP };
-enum output_stream { OUTPUT_BOTH = 0, OUTPUT_STDOUT, OUTPUT_STDERR };
 
 #define JOB_ID_BYTES 37	     /* UUID text and NUL */
 #define ATTEMPT_KEY_BYTES 48 /* "<uuid>-<number>" and NUL */
