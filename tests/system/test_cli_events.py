@@ -65,6 +65,8 @@ def test_following_survives_the_service_and_ends_by_ctrl_c(reeve):
     seen = []
     reader = threading.Thread(target=lambda: seen.extend(map(json.loads, watching.stdout)), daemon=True)
     reader.start()
+    # a service that was never there is not waited for
+    wait_until(lambda: len(seen) == 3, lambda: f"the first events, not {seen} {watching.poll()}")
     for how in (reeve.kill_httpapi, reeve.stop_httpapi, reeve.kill_httpapi):
         reeve.run("/bin/true")
         how()

@@ -1,5 +1,6 @@
 """Events as streams: nothing is missed and nothing comes twice, whatever dies meanwhile."""
 
+import contextlib
 import json
 import random
 import select
@@ -450,3 +451,32 @@ def test_what_makes_an_event_very_long_is_left_out_of_streams_only(server):  # n
     assert list(json.loads(first.data)["data"]) == ["omitted_bytes"]
     assert json.loads(first.data)["data"]["omitted_bytes"] > 64 << 10
     assert (first.kind, second.kind) == ("changed", "ended")
+
+
+# --- silence and goodbyes -------------------------------------------------------------------
+
+
+def test_a_stopping_intake_lets_go_of_its_streams(reeve):
+    reeve.start_httpapi()
+    reeve.submit("true")
+    source = Source(reeve, "/v1/events?after=0")
+    reading = source.read()
+    assert next(reading).id == "1"
+    reeve.stop_httpapi()
+    with contextlib.suppress(*BROKEN):
+        assert next(reading, None) is None
+    reeve.start_httpapi()
+    reeve.submit("true")
+    assert [event.id for event in source.take(1)] == ["2"]
+
+
+def test_silence_is_broken_and_tells_how_far_it_was_looked(server):  # noqa: F811
+    """The only way to see what happens after 15 seconds of silence is to wait for it."""
+    server.submit("true")
+    with server.stream("/v1/events?kind=draining", headers={"Accept": "text/event-stream"}) as response:
+        assert [response.readline() for _ in range(3)][0] == b"retry: 2000\n"
+        server.submit("true")
+        last = all_ids(server)[-1]
+        assert response.readline() == b"\n"
+        assert [response.readline() for _ in range(4)] == [
+            f"id: {last}\n".encode(), b"\n", b": keepalive\n", b"\n"]
