@@ -4,11 +4,9 @@
  * output after it, so that a last byte written before the end is never missed. */
 #include "httpapi/follow.h"
 
+#include "httpapi/feed.h"
 #include "httpapi/readers.h"
-#include "httpapi/stream.h"
 #include "httpapi/watcher.h"
-
-#define FOLLOW_BLOCK_BYTES 65536
 
 struct follow {
 	struct request *request;
@@ -18,6 +16,7 @@ struct follow {
 	struct output *output; /* NULL: not opened yet */
 	int64_t offset;
 	bool is_ended; /* nothing is added any more */
+	bool is_stale; /* the database has changed since it was looked at */
 };
 
 static void follow_free(void *cls)
@@ -78,55 +77,42 @@ static int refresh(struct follow *follow, struct err *err)
 	return result;
 }
 
-/* Bytes, 0 at the present end, -1. */
-static ssize_t read_some(struct follow *follow, char *data, size_t max, struct err *err)
-{
-	if (!follow->output)
-		return 0;
-	ssize_t got = output_read(follow->output, follow->stream, follow->offset, data,
-				  max, err);
-	if (got > 0)
-		follow->offset += got;
-	return got;
-}
-
-static ssize_t fail(struct follow *follow, char *data, const struct err *err)
-{
-	log_event(LOG_WARN, "follow_failed", LOG_TEXT("job", follow->job_id),
-		  LOG_TEXT("error", err->text), LOG_END);
-	return stream_cut(follow->request->client, data);
-}
-
-/* Called by the HTTP library whenever it could send more. */
-static ssize_t follow_read(void *cls, uint64_t unused, char *data, size_t max)
+static enum feed_next follow_next(void *cls, bool is_newer, struct buf *out,
+				  struct err *err)
 {
 	struct follow *follow = cls;
-	struct waiter *waiter = &follow->request->waiter;
-	struct err err = ERR_INIT;
-	(void)unused;
 	for (;;) {
-		ssize_t got = read_some(follow, data, max, &err);
-		if (got > 0)
-			return got;
+		ssize_t got = 0;
+		if (follow->output)
+			got = output_read(follow->output, follow->stream, follow->offset,
+					  buf_reserve(out, FEED_BLOCK_BYTES),
+					  FEED_BLOCK_BYTES, err);
 		if (got < 0)
-			return fail(follow, data, &err);
-		if (follow->is_ended)
-			return stream_end(follow->request, data);
-		if (atomic_load(&waiter->is_gone) ||
-		    atomic_load(&follow->request->server->is_stopping))
-			return stream_cut(follow->request->client, data);
-		bool had_output = follow->output != NULL;
-		if (!had_output || atomic_exchange(&waiter->is_newer, false)) {
-			if (refresh(follow, &err) < 0)
-				return fail(follow, data, &err);
-			/* Something is new: read again before sleeping. */
-			if (follow->is_ended || (!had_output && follow->output))
-				continue;
+			return FEED_FAILED;
+		if (got > 0) {
+			follow->offset += got;
+			out->length += (size_t)got;
+			buf_seal(out);
+			/* what the hint was for is looked at when these are sent */
+			follow->is_stale |= is_newer;
+			return FEED_BYTES;
 		}
-		if (waiter_park(waiter))
-			return 0;
+		if (follow->is_ended)
+			return FEED_END;
+		if (!is_newer && !follow->is_stale && follow->output)
+			return FEED_LATER;
+		const bool had_output = follow->output != NULL;
+		is_newer = follow->is_stale = false;
+		if (refresh(follow, err) < 0)
+			return FEED_FAILED;
+		/* Something is new: read again before sleeping. */
+		if (!follow->is_ended && (had_output || !follow->output))
+			return FEED_LATER;
 	}
 }
+
+static const struct feed_source OUTPUT_SOURCE = {
+	.name = "output", .next = follow_next, .free = follow_free};
 
 struct MHD_Response *follow_response(struct request *request, const struct job *job,
 				     int attempt, enum output_stream stream)
@@ -136,15 +122,7 @@ struct MHD_Response *follow_response(struct request *request, const struct job *
 	*follow =
 		(struct follow){.request = request, .attempt = attempt, .stream = stream};
 	snprintf(follow->job_id, sizeof(follow->job_id), "%s", job->id);
-	*waiter = (struct waiter){.connection = request->connection,
-				  .socket_fd = request->client->fd,
-				  .wants_bell = true,
-				  .is_newer = true};
+	*waiter = (struct waiter){.wants_bell = true};
 	snprintf(waiter->job_id, sizeof(waiter->job_id), "%s", job->id);
-	watcher_add(request->server->watcher, waiter);
-	struct MHD_Response *response = MHD_create_response_from_callback(
-		MHD_SIZE_UNKNOWN, FOLLOW_BLOCK_BYTES, follow_read, follow, follow_free);
-	if (!response)
-		abort(); /* only for want of memory */
-	return response;
+	return feed_response(request, &OUTPUT_SOURCE, follow);
 }

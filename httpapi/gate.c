@@ -11,12 +11,15 @@
 struct header_row {
 	const char *name;
 	size_t name_bytes, offset;
+	bool is_list; /* may be spread over several lines (RFC 9110); the first counts */
 };
-#define HEADER(text, field)                                                              \
+#define HEADER_ROW(text, field, list)                                                    \
 	{                                                                                \
 		.name = (text), .name_bytes = sizeof(text) - 1,                          \
-		.offset = offsetof(struct headers, field)                                \
+		.offset = offsetof(struct headers, field), .is_list = (list)             \
 	}
+#define HEADER(text, field) HEADER_ROW(text, field, false)
+#define HEADER_LIST(text, field) HEADER_ROW(text, field, true)
 static const struct header_row HEADERS[] = {
 	HEADER("Host", host),
 	HEADER("Content-Type", content_type),
@@ -35,6 +38,8 @@ static const struct header_row HEADERS[] = {
 	HEADER("If-None-Match", if_none_match),
 	HEADER("If-Match", if_match),
 	HEADER("traceparent", traceparent),
+	HEADER_LIST("Accept", accept),
+	HEADER("Last-Event-ID", last_event_id),
 };
 
 struct header_reading {
@@ -87,6 +92,8 @@ static enum MHD_Result read_header(void *cls, enum MHD_ValueKind kind, const cha
 			continue;
 		const char **field =
 			(const char **)(void *)((char *)reading->headers + row->offset);
+		if (*field && row->is_list)
+			continue;
 		if (*field) {
 			refuse(reading, "");
 			err_set(reading->err, ERR_BAD_REQUEST, "%s is given twice",

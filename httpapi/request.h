@@ -22,7 +22,7 @@ struct headers {
 	const char *authorization, *security_token, *origin, *sec_fetch_site, *expect;
 	const char *idempotency_key, *prefer, *range, *if_range, *if_none_match,
 		*if_match;
-	const char *traceparent;
+	const char *traceparent, *accept, *last_event_id;
 	size_t bytes; /* of all header lines */
 };
 

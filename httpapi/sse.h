@@ -29,7 +29,7 @@ void sse_put_id(struct buf *out, const char *id);
 /* A comment, so that nobody on the way takes silence for death. */
 void sse_put_keepalive(struct buf *out);
 
-/* Content-Type, Cache-Control and the rest of a stream of events. */
+/* Content-Type and what else a stream of events has besides answer_guard's headers. */
 void sse_headers(struct MHD_Response *response);
 
 #endif

@@ -16,6 +16,8 @@
 
 #include "queue/queue.h"
 
+struct crowd;
+
 enum waiter_turn { WAITER_AWAKE, WAITER_PARKED, WAITER_RUNG };
 
 struct waiter {
@@ -28,10 +30,13 @@ struct waiter {
 	bool only_final;     /* is not interested before the job is final */
 	bool wants_bell;     /* also every ring of the doorbell: output may have begun */
 	int64_t deadline_us; /* CLOCK_BOOTTIME; 0: none */
-	int watch;	     /* inotify watch of its output, -1: none */
+	/* who is woken together with it (crowd.h), under the watcher's lock */
+	struct crowd *crowd; /* NULL: nobody */
+	struct waiter *crowd_next, **crowd_link;
 	_Atomic int turn;
 	_Atomic bool is_gone;  /* the client has hung up */
-	_Atomic bool is_newer; /* the job has changed since this was last cleared */
+	_Atomic bool is_newer; /* the job, or for who wants the bell anything, has changed
+				  since this was last cleared */
 };
 
 /* Called by the thread that serves the connection, from a handler or a content reader.

@@ -2,15 +2,14 @@
 #include "httpapi/watcher.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/inotify.h>
 #include <unistd.h>
 
 #include "httpapi/clients.h"
 #include "httpapi/server.h"
+#include "httpapi/watches.h"
 
 /* Everything that waits is looked at this often even if no hint came: a row written by
  * hand with sqlite3, a bell that was lost. */
@@ -22,13 +21,13 @@
 #define EVENTS_AT_ONCE 64
 
 /* What a descriptor in the epoll set is; larger values are serials of waiters. */
-enum { SOURCE_BELL, SOURCE_POKE, SOURCE_INOTIFY, SOURCE_FIRST_WAITER };
+enum { SOURCE_BELL, SOURCE_POKE, SOURCE_GROWTH, SOURCE_FIRST_WAITER };
 
 struct watcher {
 	struct server *server;
 	struct queue *queue;
 	pthread_t thread;
-	int epoll_fd, bell_fd, poke_fd, inotify_fd;
+	int epoll_fd, bell_fd, poke_fd;
 	int64_t next_tick_us; /* CLOCK_BOOTTIME */
 	int64_t data_version; /* of the database, when last looked at */
 	int64_t after;	      /* the last event seen */
@@ -37,7 +36,10 @@ struct watcher {
 	struct waiter *bucket[BUCKETS]; /* by job */
 	size_t waiters;
 	uint64_t serial;
-	int64_t earliest_us; /* no waiter's deadline is before this */
+	int64_t earliest_us;	 /* no waiter's deadline is before this */
+	struct watches *watches; /* outputs that grow */
+	struct crowd bell;	 /* who wants the bell */
+	int64_t settle_us;	 /* when a crowd is to be woken that was woken lately */
 };
 
 static size_t bucket_of(const char *job_id)
@@ -64,13 +66,15 @@ void watcher_add(struct watcher *watcher, struct waiter *waiter)
 	pthread_mutex_lock(&watcher->lock);
 	struct waiter **first = &watcher->bucket[bucket_of(waiter->job_id)];
 	waiter->serial = watcher->serial++;
-	waiter->watch = -1;
 	waiter->next = *first;
 	waiter->link = first;
 	if (waiter->next)
 		waiter->next->link = &waiter->next;
 	*first = waiter;
 	watcher->waiters++;
+	waiter->crowd = NULL;
+	if (waiter->wants_bell)
+		crowd_join(&watcher->bell, waiter);
 	bool is_earlier =
 		waiter->deadline_us != 0 && waiter->deadline_us < watcher->earliest_us;
 	if (is_earlier)
@@ -92,15 +96,6 @@ static void for_each(struct watcher *watcher,
 			visit(watcher, at, value);
 }
 
-static bool is_watch_shared(struct watcher *watcher, int watch)
-{
-	for (size_t i = 0; i < BUCKETS; i++)
-		for (struct waiter *at = watcher->bucket[i]; at; at = at->next)
-			if (at->watch == watch)
-				return true;
-	return false;
-}
-
 void watcher_remove(struct watcher *watcher, struct waiter *waiter)
 {
 	if (!waiter->is_listed)
@@ -113,27 +108,45 @@ void watcher_remove(struct watcher *watcher, struct waiter *waiter)
 	waiter->link = NULL;
 	watcher->waiters--;
 	epoll_ctl(watcher->epoll_fd, EPOLL_CTL_DEL, waiter->socket_fd, NULL);
-	/* Two followers of one file share one inotify watch. */
-	if (waiter->watch >= 0 && !is_watch_shared(watcher, waiter->watch))
-		inotify_rm_watch(watcher->inotify_fd, waiter->watch);
+	watches_drop(watcher->watches, waiter);
 	pthread_mutex_unlock(&watcher->lock);
 }
 
 void watcher_follow(struct watcher *watcher, struct waiter *waiter, int fd)
 {
-	char path[40];
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	pthread_mutex_lock(&watcher->lock);
-	waiter->watch = inotify_add_watch(watcher->inotify_fd, path, IN_MODIFY);
+	watches_drop(watcher->watches, waiter);
 	/* Out of watches: every ring of the bell and every tick must do. */
-	waiter->wants_bell = waiter->watch < 0;
+	if (!watches_add(watcher->watches, waiter, fd))
+		crowd_join(&watcher->bell, waiter);
 	pthread_mutex_unlock(&watcher->lock);
+}
+
+void watcher_unfollow(struct watcher *watcher, struct waiter *waiter)
+{
+	pthread_mutex_lock(&watcher->lock);
+	watches_drop(watcher->watches, waiter);
+	crowd_join(&watcher->bell, waiter);
+	pthread_mutex_unlock(&watcher->lock);
+}
+
+void watcher_expect(struct watcher *watcher, struct waiter *waiter, int64_t deadline_us)
+{
+	pthread_mutex_lock(&watcher->lock);
+	waiter->deadline_us = deadline_us;
+	const bool is_earlier = deadline_us < watcher->earliest_us;
+	if (is_earlier)
+		watcher->earliest_us = deadline_us;
+	pthread_mutex_unlock(&watcher->lock);
+	if (is_earlier)
+		watcher_poke(watcher);
 }
 
 static void ring_any(struct watcher *watcher, struct waiter *waiter, int64_t unused)
 {
 	(void)watcher;
 	(void)unused;
+	atomic_store(&waiter->is_newer, true);
 	waiter_ring(waiter);
 }
 
@@ -145,15 +158,6 @@ void watcher_ring_all(struct watcher *watcher)
 }
 
 /* --- what happens --- */
-
-static void ring_bell_wanter(struct watcher *watcher, struct waiter *waiter,
-			     int64_t unused)
-{
-	(void)watcher;
-	(void)unused;
-	if (waiter->wants_bell)
-		waiter_ring(waiter);
-}
 
 static void ring_changed(struct watcher *watcher, const struct change *change)
 {
@@ -215,38 +219,18 @@ static void on_bell(struct watcher *watcher)
 	if (read_changes(watcher, &err) < 0)
 		log_event(LOG_WARN, "watch_failed", LOG_TEXT("error", err.text), LOG_END);
 	pthread_mutex_lock(&watcher->lock);
-	for_each(watcher, ring_bell_wanter, 0);
+	crowd_ring(&watcher->bell, clock_boot_us());
+	watcher->settle_us = 0;
 	pthread_mutex_unlock(&watcher->lock);
 }
 
-static void ring_watch(struct watcher *watcher, struct waiter *waiter, int64_t watch)
+static void on_growth(struct watcher *watcher)
 {
-	(void)watcher;
-	if (waiter->watch == watch)
-		waiter_ring(waiter);
-}
-
-static void on_inotify(struct watcher *watcher)
-{
-	union {
-		struct inotify_event event; /* for its alignment */
-		char bytes[16 * (sizeof(struct inotify_event) + NAME_MAX + 1)];
-	} buffer;
-	ssize_t got;
-	while ((got = read(watcher->inotify_fd, buffer.bytes, sizeof(buffer.bytes))) >
-	       0) {
-		pthread_mutex_lock(&watcher->lock);
-		for (ssize_t at = 0; at < got;) {
-			struct inotify_event event;
-			memcpy(&event, buffer.bytes + at, sizeof(event));
-			if (event.mask & IN_Q_OVERFLOW)
-				for_each(watcher, ring_any, 0);
-			else
-				for_each(watcher, ring_watch, event.wd);
-			at += (ssize_t)(sizeof(event) + event.len);
-		}
-		pthread_mutex_unlock(&watcher->lock);
-	}
+	pthread_mutex_lock(&watcher->lock);
+	if (watches_take(watcher->watches, clock_boot_us()))
+		for_each(watcher, ring_any, 0);
+	watcher->settle_us = 0;
+	pthread_mutex_unlock(&watcher->lock);
 }
 
 static void ring_gone(struct watcher *watcher, struct waiter *waiter, int64_t serial)
@@ -284,6 +268,11 @@ static void on_time(struct watcher *watcher, int64_t now_us)
 		watcher->earliest_us = INT64_MAX;
 		for_each(watcher, ring_late, now_us);
 	}
+	if (watcher->settle_us <= now_us) {
+		const int64_t files_us = watches_settle(watcher->watches, now_us);
+		const int64_t bell_us = crowd_settle(&watcher->bell, now_us);
+		watcher->settle_us = files_us < bell_us ? files_us : bell_us;
+	}
 	pthread_mutex_unlock(&watcher->lock);
 }
 
@@ -320,7 +309,9 @@ static int sleep_ms(struct watcher *watcher)
 {
 	int64_t now_us = clock_boot_us();
 	pthread_mutex_lock(&watcher->lock);
-	int64_t until_us = watcher->earliest_us;
+	int64_t until_us = watcher->earliest_us < watcher->settle_us
+				   ? watcher->earliest_us
+				   : watcher->settle_us;
 	pthread_mutex_unlock(&watcher->lock);
 	if (watcher->next_tick_us < until_us)
 		until_us = watcher->next_tick_us;
@@ -341,8 +332,8 @@ static void on_source(struct watcher *watcher, uint64_t source)
 		if (read(watcher->poke_fd, &pokes, sizeof(pokes)) > 0)
 			on_bell(watcher);
 		break;
-	case SOURCE_INOTIFY:
-		on_inotify(watcher);
+	case SOURCE_GROWTH:
+		on_growth(watcher);
 		break;
 	default:
 		on_hang_up(watcher, source);
@@ -380,7 +371,9 @@ static int open_sources(struct watcher *watcher, struct err *err)
 	const char *state_dir = watcher->server->started_with->state_dir;
 	watcher->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	watcher->poke_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	watcher->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	int growth_fd;
+	if (watches_open(&watcher->watches, &growth_fd, err) < 0)
+		return -1;
 	if (bell_listen(state_dir, WATCHER_BELL, &watcher->bell_fd, err) < 0) {
 		/* It may be the one before us, about to end: worth another try. */
 		if (err->code == ERR_CONFLICT)
@@ -390,7 +383,7 @@ static int open_sources(struct watcher *watcher, struct err *err)
 	}
 	if (add_source(watcher, watcher->bell_fd, SOURCE_BELL, err) < 0 ||
 	    add_source(watcher, watcher->poke_fd, SOURCE_POKE, err) < 0 ||
-	    add_source(watcher, watcher->inotify_fd, SOURCE_INOTIFY, err) < 0)
+	    add_source(watcher, growth_fd, SOURCE_GROWTH, err) < 0)
 		return -1;
 	if (queue_open(&watcher->queue, state_dir, QUEUE_READ, err) < 0)
 		return -1;
@@ -401,13 +394,13 @@ static int open_sources(struct watcher *watcher, struct err *err)
 
 static void release(struct watcher *watcher)
 {
-	const int fds[] = {watcher->epoll_fd, watcher->poke_fd, watcher->inotify_fd,
-			   watcher->bell_fd};
+	const int fds[] = {watcher->epoll_fd, watcher->poke_fd, watcher->bell_fd};
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
 	if (watcher->bell_fd >= 0)
 		bell_unlisten(watcher->server->started_with->state_dir, WATCHER_BELL);
+	watches_close(watcher->watches);
 	queue_close(watcher->queue);
 	pthread_mutex_destroy(&watcher->lock);
 	free(watcher);
@@ -417,10 +410,10 @@ int watcher_open(struct watcher **ret, struct server *server, struct err *err)
 {
 	struct watcher *watcher = mem_alloc(sizeof(*watcher));
 	watcher->server = server;
-	watcher->epoll_fd = watcher->poke_fd = watcher->inotify_fd = watcher->bell_fd =
-		-1;
+	watcher->epoll_fd = watcher->poke_fd = watcher->bell_fd = -1;
 	watcher->serial = SOURCE_FIRST_WAITER;
-	watcher->earliest_us = INT64_MAX;
+	watcher->earliest_us = watcher->settle_us = INT64_MAX;
+	watcher->bell.is_bell = true;
 	pthread_mutex_init(&watcher->lock, NULL);
 	if (open_sources(watcher, err) < 0) {
 		release(watcher);

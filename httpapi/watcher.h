@@ -31,8 +31,14 @@ void watcher_add(struct watcher *watcher, struct waiter *waiter);
 /* Takes it out, if it is in. Nobody touches it afterwards. */
 void watcher_remove(struct watcher *watcher, struct waiter *waiter);
 
-/* From here on every growth of the file behind `fd` rings the waiter, instead of every
- * bell. Read again after this. */
+/* From here on growth of the file behind `fd` rings the waiter, instead of the bell. Read
+ * again after this. */
 void watcher_follow(struct watcher *watcher, struct waiter *waiter, int fd);
+
+/* Back to the bell. Look at the database after this. */
+void watcher_unfollow(struct watcher *watcher, struct waiter *waiter);
+
+/* Rings it at this time (CLOCK_BOOTTIME), instead of its former deadline. */
+void watcher_expect(struct watcher *watcher, struct waiter *waiter, int64_t deadline_us);
 
 #endif

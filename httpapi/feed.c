@@ -1,0 +1,144 @@
+/* feed.c - an answer without an end in sight (see feed.h). */
+#include "httpapi/feed.h"
+
+#include "httpapi/sse.h"
+#include "httpapi/stream.h"
+#include "httpapi/watcher.h"
+
+/* With chunks the library has bytes put where it sends them from. */
+#define CHUNKED_BLOCK_BYTES 512
+
+struct feed {
+	struct request *request;
+	const struct feed_source *source;
+	void *cls;
+	struct buf
+		out; /* what was not taken yet; without memory while there is nothing */
+	size_t sent;
+	bool is_over;	 /* what is in out is the last */
+	int64_t last_us; /* CLOCK_BOOTTIME, when something was last given to the client */
+	int64_t rings_us; /* when the waiter is rung for being idle */
+};
+
+static void feed_free(void *cls)
+{
+	struct feed *feed = cls;
+	feed->source->free(feed->cls);
+	buf_release(&feed->out);
+	free(feed);
+}
+
+static ssize_t give(struct feed *feed, char *data, size_t max)
+{
+	const struct request *request = feed->request;
+	const size_t left = feed->out.length - feed->sent;
+	size_t bytes = left < max ? left : max;
+	/* In pieces, since the library keeps as much memory as it was ever given. */
+	bytes = bytes < FEED_BLOCK_BYTES ? bytes : FEED_BLOCK_BYTES;
+	memcpy(data, feed->out.data + feed->sent, bytes);
+	feed->sent += bytes;
+	if (bytes == left) {
+		buf_release(&feed->out);
+		feed->sent = 0;
+	}
+	feed->last_us = clock_boot_us();
+	client_expect_within(request->client, request->settings->config.http.stall_us);
+	return (ssize_t)bytes;
+}
+
+static ssize_t fail(const struct feed *feed, char *data, const struct err *err)
+{
+	log_event(LOG_WARN, "follow_failed", LOG_TEXT("what", feed->source->name),
+		  LOG_TEXT("target", feed->request->target.raw),
+		  LOG_TEXT("error", err->text), LOG_END);
+	return stream_cut(feed->request->client, data);
+}
+
+/* Says that nothing happens if that has lasted long enough, else sees to being rung when
+ * it will have. */
+static void mind_silence(struct feed *feed)
+{
+	if (!feed->source->idle)
+		return;
+	const int64_t now_us = clock_boot_us();
+	const int64_t due_us = feed->last_us + SSE_KEEPALIVE_US;
+	if (due_us <= now_us) {
+		feed->source->idle(feed->cls, &feed->out);
+	} else if (feed->rings_us <= now_us) {
+		feed->rings_us = due_us;
+		watcher_expect(feed->request->server->watcher, &feed->request->waiter,
+			       due_us);
+	}
+}
+
+/* Asks the source. False: there is nothing. */
+static bool ask(struct feed *feed, struct err *err)
+{
+	struct waiter *waiter = &feed->request->waiter;
+	const bool is_newer = atomic_exchange(&waiter->is_newer, false);
+	switch (feed->source->next(feed->cls, is_newer, &feed->out, err)) {
+	case FEED_BYTES:
+		return true;
+	case FEED_END:
+		feed->is_over = true;
+		return true;
+	case FEED_FAILED:
+		if (err->code == ERR_NONE)
+			err_set(err, ERR_INTERNAL, "for no known reason");
+		return true;
+	case FEED_LATER:
+		break;
+	}
+	if (feed->out.length == 0)
+		mind_silence(feed);
+	return feed->out.length > 0;
+}
+
+/* Called by the HTTP library whenever it could send more. */
+static ssize_t feed_read(void *cls, uint64_t unused, char *data, size_t max)
+{
+	struct feed *feed = cls;
+	struct request *request = feed->request;
+	(void)unused;
+	for (;;) {
+		struct err err = ERR_INIT;
+		if (feed->out.length > 0)
+			return give(feed, data, max);
+		if (feed->is_over)
+			return stream_end(request, data);
+		if (ask(feed, &err)) {
+			if (err.code != ERR_NONE)
+				return fail(feed, data, &err);
+			continue;
+		}
+		if (atomic_load(&request->waiter.is_gone) ||
+		    atomic_load(&request->server->is_stopping))
+			return stream_cut(request->client, data);
+		client_expect_nothing(request->client);
+		if (waiter_park(&request->waiter))
+			return 0;
+	}
+}
+
+struct MHD_Response *feed_response(struct request *request,
+				   const struct feed_source *source, void *cls)
+{
+	struct feed *feed = mem_alloc(sizeof(*feed));
+	struct waiter *waiter = &request->waiter;
+	*feed = (struct feed){.request = request,
+			      .source = source,
+			      .cls = cls,
+			      .out = BUF_INIT(FEED_BYTES_MAX),
+			      .last_us = clock_boot_us()};
+	waiter->connection = request->connection;
+	waiter->socket_fd = request->client->fd;
+	atomic_store(&waiter->is_newer, true);
+	watcher_add(request->server->watcher, waiter);
+	struct MHD_Response *response = MHD_create_response_from_callback(
+		MHD_SIZE_UNKNOWN,
+		request->has_chunks ? CHUNKED_BLOCK_BYTES : FEED_BLOCK_BYTES, feed_read,
+		feed, feed_free);
+	if (!response)
+		abort(); /* only for want of memory */
+	return response;
+}
