@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -38,6 +39,19 @@ static int set_signals(struct shim *shim)
 	return shim->signal_fd < 0 ? -1 : 0;
 }
 
+/* What every attempt waits for besides its own pipes. */
+static int watch_all(struct shim *shim)
+{
+	struct epoll_event signals = {.events = EPOLLIN, .data.u32 = SOURCE_SIGNALS};
+	struct epoll_event timer = {.events = EPOLLIN, .data.u32 = SOURCE_TIMER};
+
+	shim->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (shim->epoll_fd < 0 ||
+	    epoll_ctl(shim->epoll_fd, EPOLL_CTL_ADD, shim->signal_fd, &signals) != 0)
+		return -1;
+	return epoll_ctl(shim->epoll_fd, EPOLL_CTL_ADD, shim->timer_fd, &timer);
+}
+
 static int open_all(struct shim *shim)
 {
 	struct process self;
@@ -53,7 +67,7 @@ static int open_all(struct shim *shim)
 	stack = mmap(NULL, CHILD_STACK_BYTES, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
 	if (shim->state_fd < 0 || shim->null_fd < 0 || shim->timer_fd < 0 ||
-	    stack == MAP_FAILED)
+	    stack == MAP_FAILED || watch_all(shim) != 0)
 		return -1;
 	shim->child_stack = stack + CHILD_STACK_BYTES;
 	shim->buffer = mem_alloc(SHIM_BUFFER_BYTES);
@@ -69,6 +83,7 @@ static void close_all(struct shim *shim)
 	close(shim->state_fd);
 	close(shim->null_fd);
 	close(shim->timer_fd);
+	close(shim->epoll_fd);
 	close(shim->signal_fd);
 	close(shim->socket);
 	if (shim->cgroup != NULL)

@@ -18,6 +18,7 @@ struct shim {
 	int socket;    /* to the worker */
 	int signal_fd; /* SIGCHLD and the two stop signals */
 	int timer_fd;  /* CLOCK_BOOTTIME */
+	int epoll_fd;  /* the two, and the pipes of the present job: enum source */
 	int null_fd;
 	pid_t pid;
 	int64_t started; /* clock ticks since boot */
@@ -27,30 +28,68 @@ struct shim {
 	char *buffer;	   /* SHIM_BUFFER_BYTES */
 };
 
-/* --- shim_output.c: pipes -> log, frames, digest, limit --- */
+/* --- shim_output.c: bytes -> log, frames, digest, limit --- */
 
 /* Where the output of one attempt goes. */
 struct sink {
-	int pipe_fd[2];		 /* of stdout and stderr, our ends; -1: closed */
 	int log_fd, index_fd;	 /* -1 until the first byte */
 	int64_t kept[2];	 /* bytes of each stream in the log */
 	int64_t dropped;	 /* beyond the limit, or when the disk was full */
 	int64_t limit;		 /* of both together */
-	bool is_over;		 /* the limit was passed */
-	bool has_failed;	 /* no file could be made: try again at the next byte */
+	bool is_full;		 /* the disk was, when a byte was last written */
 	struct digest digest;	 /* of what is kept, in its order */
 	struct frame last_frame; /* offset -1: none yet */
 	int64_t frames;
+	int64_t bare_frames; /* the last ones, after which no byte could be written */
 	char log_path[ATTEMPT_PATH_BYTES], index_path[ATTEMPT_PATH_BYTES];
 };
 void sink_init(struct sink *sink, const struct spec *spec);
 
-/* Takes what is there of one pipe, without waiting. false: nothing more came. */
-bool sink_take(struct sink *sink, struct shim *shim, size_t stream);
+/* Keeps so many bytes of shim->buffer, or counts what cannot be kept. */
+void sink_keep(struct sink *sink, struct shim *shim, size_t stream, size_t bytes);
 
-/* Takes the rest of both and closes everything. Larger outputs than `fold_bytes` are on
- * the disk afterwards. */
+/* Closes everything. Larger outputs than `fold_bytes` are on the disk afterwards. */
 void sink_finish(struct sink *sink, struct shim *shim, int64_t fold_bytes);
+
+/* --- shim_pipes.c: the job's two pipes, in the order of its writes --- */
+
+enum source { SOURCE_STDOUT, SOURCE_STDERR, SOURCE_SIGNALS, SOURCE_TIMER, SOURCES };
+enum pipes_mode { PIPES_EXACT, PIPES_BULK, PIPES_TURN, PIPES_LOOSE, PIPES_MODES };
+
+struct pipe_ends {
+	int read_fd;
+	int write_fd; /* the job's, whose flags we share with it */
+	int bolt_fd;  /* of the writing end too, but does not wait; -1: not needed yet */
+	bool is_bolted;
+};
+struct pipes {
+	struct shim *shim;
+	struct sink *sink;
+	struct pipe_ends ends[2]; /* stdout, stderr */
+	enum pipes_mode mode;
+	size_t active;	    /* the stream that was read last */
+	int run;	    /* packets of it in a row */
+	int run_wanted;	    /* before the next bulk */
+	int64_t bulk_bytes; /* of this bulk */
+	int64_t until_us;   /* the end of this bulk or turn (CLOCK_BOOTTIME) */
+	int64_t dry_at_us;  /* the end of this bulk if nothing comes */
+	bool has_more;	    /* there is more to read at once */
+	bool is_held;	    /* a packet of the active stream waits for the turn's end */
+	bool has_bolt;
+	uint8_t bolt[16]; /* the packet that closes a pipe; random */
+};
+
+/* Makes both; the job gets the write_fd of each. -1 with errno; close them even so. */
+int pipes_open(struct pipes *pipes, struct shim *shim, struct sink *sink);
+void pipes_close(struct pipes *pipes);
+
+/* Waits for output, a signal or the timer, at most `wait_us` (-1: for ever), and hands
+ * what came of output, some of it, to the sink. Returns 1 << SOURCE_SIGNALS, 1 <<
+ * SOURCE_TIMER or both when there is something to read. */
+unsigned int pipes_step(struct pipes *pipes, int64_t wait_us);
+
+/* Takes what is left, in its order. All writers are dead, or none of the job. */
+void pipes_finish(struct pipes *pipes);
 
 /* --- shim_spawn.c: the child and its steps --- */
 

@@ -1,4 +1,4 @@
-/* shim_output.c - from the job's pipes into its log.
+/* shim_output.c - what the job wrote goes into its log.
  *
  * The job holds only pipes, so it can neither erase nor alter what it said. Whatever
  * happens to the files - limit passed, disk full, no descriptor - the pipes are drained:
@@ -11,16 +11,11 @@
 
 #include "worker/shim.h"
 
-/* When everybody is dead a pipe holds its capacity at most. Somebody outside the tree who
- * was handed the descriptor and goes on writing does not keep the attempt alive. */
-#define REST_READS_MAX 64
-
 static const enum output_stream STREAMS[] = {OUTPUT_STDOUT, OUTPUT_STDERR};
 
 void sink_init(struct sink *sink, const struct spec *spec)
 {
 	memset(sink, 0, sizeof(*sink));
-	sink->pipe_fd[0] = sink->pipe_fd[1] = -1;
 	sink->log_fd = sink->index_fd = -1;
 	sink->limit = spec->output_bytes_max;
 	sink->last_frame.offset = -1;
@@ -62,13 +57,22 @@ static int make_files(struct sink *sink, struct shim *shim)
 	return sink->log_fd >= 0 ? 0 : -1;
 }
 
-/* Notes from which stream the next byte comes, if that is not known already. A frame
- * whose bytes could not be written is replaced by the next one. */
+/* Nothing but so many whole frames. A file that cannot even be made shorter stays: its
+ * readers count whole frames. */
+static void cut_index(const struct sink *sink, int64_t frames)
+{
+	while (ftruncate(sink->index_fd, (off_t)(frames * FRAME_BYTES)) != 0 &&
+	       errno == EINTR)
+		;
+}
+
+/* Notes from which stream the next byte comes, if that is not known already. Frames are
+ * only ever added: a reader may have seen the last one. */
 static int note_frame(struct sink *sink, size_t stream)
 {
-	const int64_t offset = sink->kept[0] + sink->kept[1];
+	const int64_t end = sink->frames * FRAME_BYTES;
 	const struct frame frame = {.at_us = clock_now_us(),
-				    .offset = offset,
+				    .offset = sink->kept[0] + sink->kept[1],
 				    .stdout_bytes = sink->kept[0],
 				    .stream = STREAMS[stream]};
 	const struct frame *last = &sink->last_frame;
@@ -77,17 +81,27 @@ static int note_frame(struct sink *sink, size_t stream)
 	if (last->offset >= 0 && last->stream == frame.stream &&
 	    frame.at_us - last->at_us < FRAME_SPAN_US && frame.at_us >= last->at_us)
 		return 0;
-	if (last->offset == offset)
-		sink->frames--;
 	frame_pack(&frame, packed);
-	if (pwrite(sink->index_fd, packed, sizeof(packed),
-		   (off_t)(sink->frames * FRAME_BYTES)) != (ssize_t)sizeof(packed)) {
-		sink->last_frame.offset = -1;
+	if (pwrite(sink->index_fd, packed, sizeof(packed), (off_t)end) !=
+	    (ssize_t)sizeof(packed)) {
+		cut_index(sink, sink->frames);
 		return -1;
 	}
 	sink->frames++;
+	sink->bare_frames++;
 	sink->last_frame = frame;
 	return 0;
+}
+
+/* Once the disk was full no frame is added before there is room for its bytes again, or
+ * a job that goes on writing would fill the index with frames of nothing. */
+static bool has_room(const struct sink *sink)
+{
+	const off_t end = (off_t)(sink->kept[0] + sink->kept[1]);
+
+	return !sink->is_full ||
+	       fallocate(sink->log_fd, FALLOC_FL_KEEP_SIZE, end, 1) == 0 ||
+	       (errno != ENOSPC && errno != EDQUOT);
 }
 
 /* As much as can be written of it; the rest is the caller's to count. */
@@ -107,37 +121,21 @@ static size_t write_log(struct sink *sink, const char *data, size_t bytes)
 	return done;
 }
 
-static void keep(struct sink *sink, struct shim *shim, size_t stream, size_t bytes)
+void sink_keep(struct sink *sink, struct shim *shim, size_t stream, size_t bytes)
 {
 	const int64_t room = sink->limit - sink->kept[0] - sink->kept[1];
-	size_t wanted = bytes;
+	const size_t wanted = (int64_t)bytes > room ? (size_t)room : bytes;
 	size_t done = 0;
 
-	if ((int64_t)wanted > room) {
-		wanted = (size_t)room;
-		sink->is_over = true;
-	}
-	if (wanted > 0 && make_files(sink, shim) == 0 && note_frame(sink, stream) == 0)
+	if (wanted > 0 && make_files(sink, shim) == 0 && has_room(sink) &&
+	    note_frame(sink, stream) == 0)
 		done = write_log(sink, shim->buffer, wanted);
+	if (done > 0)
+		sink->bare_frames = 0;
+	sink->is_full = done < wanted;
 	digest_add(&sink->digest, shim->buffer, done);
 	sink->kept[stream] += (int64_t)done;
 	sink->dropped += (int64_t)(bytes - done);
-}
-
-bool sink_take(struct sink *sink, struct shim *shim, size_t stream)
-{
-	int *fd = &sink->pipe_fd[stream];
-	const ssize_t got = *fd >= 0 ? sys.read(*fd, shim->buffer, SHIM_BUFFER_BYTES) : 0;
-
-	if (got < 0 && (errno == EAGAIN || errno == EINTR))
-		return false;
-	if (got <= 0) {
-		mem_auto_close(fd);
-		*fd = -1;
-		return false;
-	}
-	keep(sink, shim, stream, (size_t)got);
-	return true;
 }
 
 /* The bytes, their frames, and the names of both. */
@@ -158,22 +156,18 @@ static void sync_files(const struct sink *sink, const struct shim *shim)
 
 void sink_finish(struct sink *sink, struct shim *shim, int64_t fold_bytes)
 {
-	int *const fds[] = {&sink->pipe_fd[0], &sink->pipe_fd[1], &sink->log_fd,
-			    &sink->index_fd};
+	const int64_t kept = sink->kept[0] + sink->kept[1];
 
-	for (size_t stream = 0; stream < ARRAY_SIZE(STREAMS); stream++) {
-		for (int i = 0; i < REST_READS_MAX && sink_take(sink, shim, stream); i++)
-			;
-	}
-	if (sink->log_fd >= 0 && sink->kept[0] + sink->kept[1] > fold_bytes)
+	if (sink->bare_frames > 0)
+		cut_index(sink, sink->frames - sink->bare_frames);
+	if (sink->log_fd >= 0 && kept > fold_bytes)
 		sync_files(sink, shim);
 	/* Files without a byte (the disk was full) are none. */
-	if (sink->kept[0] + sink->kept[1] == 0 && sink->index_fd >= 0) {
+	if (kept == 0 && sink->index_fd >= 0) {
 		(void)unlinkat(shim->state_fd, sink->index_path, 0);
 		(void)unlinkat(shim->state_fd, sink->log_path, 0);
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
-		mem_auto_close(fds[i]);
-		*fds[i] = -1;
-	}
+	mem_auto_close(&sink->log_fd);
+	mem_auto_close(&sink->index_fd);
+	sink->log_fd = sink->index_fd = -1;
 }

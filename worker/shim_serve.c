@@ -30,6 +30,7 @@ struct run {
 	int journal_fd;
 	struct journal facts;
 	struct sink sink;
+	struct pipes pipes;
 	struct stop stop;
 	struct reaped reaped;
 	struct attempt_end end;
@@ -119,38 +120,21 @@ static void record_end(struct run *run)
 
 /* --- the process --- */
 
-static int open_pipes(struct sink *sink, int ret_child_fd[2], struct launch *launch)
-{
-	for (size_t i = 0; i < 2; i++) {
-		int ends[2];
-
-		if (sys.pipe2(ends, O_CLOEXEC) != 0) {
-			snprintf(launch->error, sizeof(launch->error), "pipe: %s (%s)",
-				 strerror(errno), strerrorname_np(errno));
-			return -1;
-		}
-		(void)fcntl(ends[0], F_SETFL, O_NONBLOCK);
-		sink->pipe_fd[i] = ends[0];
-		ret_child_fd[i] = ends[1];
-	}
-	return 0;
-}
-
 static int start(struct run *run, int stdin_fd)
 {
 	struct launch launch = {.spec = run->spec};
-	int child_fd[2] = {-1, -1};
 	pid_t pid = -1;
 
 	launch.stdin_fd = stdin_fd >= 0 ? stdin_fd : run->shim->null_fd;
-	if (open_pipes(&run->sink, child_fd, &launch) == 0) {
-		launch.stdout_fd = child_fd[0];
-		launch.stderr_fd = child_fd[1];
+	if (pipes_open(&run->pipes, run->shim, &run->sink) == 0) {
+		launch.stdout_fd = run->pipes.ends[0].write_fd;
+		launch.stderr_fd = run->pipes.ends[1].write_fd;
 		run->facts.started_at = clock_now_us();
 		pid = shim_launch(run->shim, &launch);
+	} else {
+		snprintf(launch.error, sizeof(launch.error), "pipe: %s (%s)",
+			 strerror(errno), strerrorname_np(errno));
 	}
-	mem_auto_close(&child_fd[0]);
-	mem_auto_close(&child_fd[1]);
 	if (pid < 0) {
 		snprintf(run->end.error, sizeof(run->end.error), "%s", launch.error);
 		return -1;
@@ -204,10 +188,10 @@ static void take_timer(struct run *run)
 		stop_event(&run->stop, EVENT_TIMER, STOP_TIMEOUT);
 }
 
-static void take_output(struct run *run, size_t stream)
+/* By its policy a job may not go on when a byte of it cannot be kept. */
+static void look_at_output(struct run *run)
 {
-	(void)sink_take(&run->sink, run->shim, stream);
-	if (run->sink.is_over && run->spec->output_policy == OUTPUT_STOP &&
+	if (run->sink.dropped > 0 && run->spec->output_policy == OUTPUT_STOP &&
 	    run->stop.phase == PHASE_RUN)
 		stop_event(&run->stop, EVENT_STOP, STOP_OUTPUT_LIMIT);
 }
@@ -224,38 +208,26 @@ static void tell_stop(struct run *run)
 
 static void watch(struct run *run)
 {
-	enum { STDOUT, STDERR, SIGNALS, TIMER, SOURCES };
-	const struct shim *shim = run->shim;
+	const int64_t note_after_us = NOTE_AFTER_MS * US_PER_MS;
 	int64_t armed_us = 0;
 
 	while (!run->reaped.is_all_ended) {
-		struct pollfd wait[SOURCES] = {
-			[STDOUT] = {.fd = run->sink.pipe_fd[0], .events = POLLIN},
-			[STDERR] = {.fd = run->sink.pipe_fd[1], .events = POLLIN},
-			[SIGNALS] = {.fd = shim->signal_fd, .events = POLLIN},
-			[TIMER] = {.fd = shim->timer_fd, .events = POLLIN},
-		};
+		unsigned int ready = 0;
 
 		set_timer(run->shim, run->stop.deadline_us, &armed_us);
-		const int ready = poll(wait, SOURCES, run->is_noted ? -1 : NOTE_AFTER_MS);
-
+		ready = pipes_step(&run->pipes, run->is_noted ? -1 : note_after_us);
 		if (!run->is_noted &&
-		    (ready == 0 ||
-		     clock_now_us() - run->facts.started_at > NOTE_AFTER_MS * US_PER_MS))
+		    clock_now_us() - run->facts.started_at >= note_after_us)
 			note_process(run);
-		if (ready <= 0)
-			continue;
-		if (wait[STDOUT].revents != 0)
-			take_output(run, 0);
-		if (wait[STDERR].revents != 0)
-			take_output(run, 1);
-		if (wait[SIGNALS].revents != 0)
+		look_at_output(run);
+		if (ready & 1U << SOURCE_SIGNALS)
 			take_signals(run);
-		if (wait[TIMER].revents != 0)
+		if (ready & 1U << SOURCE_TIMER)
 			take_timer(run);
 		tell_stop(run);
 	}
 	set_timer(run->shim, 0, &armed_us);
+	pipes_finish(&run->pipes);
 }
 
 /* --- afterwards --- */
@@ -300,6 +272,7 @@ bool shim_serve(struct shim *shim, const struct spec *spec, int stdin_fd)
 	}
 	if (start(&run, stdin_fd) == 0)
 		watch(&run);
+	pipes_close(&run.pipes);
 	sink_finish(&run.sink, shim, spec->output_fold_bytes);
 	fill_end(&run);
 	record_end(&run);
