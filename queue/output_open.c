@@ -1,5 +1,5 @@
 /* output_open.c - finding an attempt's output: the growing file, its row, the file it was
- * left in.
+ * left in, as it was or compressed.
  *
  * The file is looked for first: whoever holds it can read to its end even when the output
  * is folded meanwhile. When it is not there, it was folded before or never written, and
@@ -9,12 +9,12 @@
 #include <unistd.h>
 
 #include "queue/output.h"
+#include "queue/seekable.h"
 
 static struct output *output_new(void)
 {
 	struct output *output = mem_alloc(sizeof *output);
 	output->log_fd = output->index_fd = -1;
-	output->last.index = -1;
 	return output;
 }
 
@@ -26,19 +26,27 @@ void output_close(struct output *output)
 		(void)close(output->log_fd);
 	if (output->index_fd >= 0)
 		(void)close(output->index_fd);
+	packed_close(output->packed);
 	free(output->index_path);
 	free(output->content);
 	free(output->frames);
-	free(output->mark);
+	free(output->span);
 	free(output);
 }
 
-/* "x.log" -> "x.idx"; heap. */
+/* "x.log" or "x.log.zst" -> "x.idx"; heap. */
 static char *index_name(const char *log_path)
 {
-	const size_t length = strlen(log_path);
-	const bool has_suffix = length > 4 && strcmp(log_path + length - 4, ".log") == 0;
-	return mem_printf("%.*s.idx", (int)(has_suffix ? length - 4 : length), log_path);
+	static const char *const suffixes[] = {SEEKABLE_SUFFIX, ".log"};
+	size_t length = strlen(log_path);
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+		const size_t tail = strlen(suffixes[i]);
+		if (length > tail && strcmp(log_path + length - tail, suffixes[i]) == 0) {
+			length -= tail;
+			break;
+		}
+	}
+	return mem_printf("%.*s.idx", (int)length, log_path);
 }
 
 void output_index_open(struct output *output)
@@ -54,21 +62,40 @@ void output_index_open(struct output *output)
 }
 
 /* 1 opened, 0 no such file, -1. */
-static int open_file(const char *state_dir, const char *path, struct output **ret,
-		     struct err *err)
+static int open_file(const char *state_dir, const struct stored_file *file,
+		     struct output **ret, struct err *err)
 {
-	AUTO_FREE char *log_path = file_join(state_dir, path);
+	AUTO_FREE char *log_path = file_join(state_dir, file->path);
+	struct packed *packed = NULL;
 	const int fd = sys.openat(AT_FDCWD, log_path, O_RDONLY | O_CLOEXEC, 0);
 	if (fd < 0)
 		return errno == ENOENT
 			       ? 0
 			       : err_sys(err, ERR_INTERNAL, errno, "opening an output");
+	if (file->is_packed && packed_open(fd, file->bytes, &packed, err) != 0)
+		return -1;
 	struct output *output = output_new();
-	output->log_fd = fd;
+	output->packed = packed;
+	output->log_fd = packed == NULL ? fd : -1;
 	output->index_path = index_name(log_path);
 	output_index_open(output);
 	*ret = output;
 	return 1;
+}
+
+int output_open_left(const char *state_dir, const struct stored_file *file,
+		     struct output **ret, struct err *err)
+{
+	const int found = open_file(state_dir, file, ret, err);
+	const size_t length = strlen(file->path);
+	if (found != 0 || file->is_packed || length < 4 ||
+	    strcmp(file->path + length - 4, ".log") != 0)
+		return found;
+	AUTO_FREE char *beside =
+		mem_printf("%.*s" SEEKABLE_SUFFIX, (int)(length - 4), file->path);
+	const struct stored_file packed = {
+		.path = beside, .is_packed = true, .bytes = file->bytes};
+	return open_file(state_dir, &packed, ret, err);
 }
 
 static void *column_copy(sqlite3_stmt *stmt, int column, int64_t *ret_bytes)
@@ -82,7 +109,7 @@ static void *column_copy(sqlite3_stmt *stmt, int column, int64_t *ret_bytes)
 	return copy;
 }
 
-/* From the row `stmt` stands on. */
+/* From the row `stmt` stands on: the columns of OUTPUT_GET. */
 static int open_row(sqlite3_stmt *stmt, const char *state_dir, struct output **ret,
 		    struct err *err)
 {
@@ -95,9 +122,13 @@ static int open_row(sqlite3_stmt *stmt, const char *state_dir, struct output **r
 		return 1;
 	}
 	AUTO_FREE char *path = column_text(stmt, 1);
+	const struct stored_file file = {.path = path,
+					 .is_packed = sqlite3_column_type(stmt, 4) !=
+						      SQLITE_NULL,
+					 .bytes = sqlite3_column_int64(stmt, 5)};
 	int found = 0;
 	if (text_equal(stored, "file") && path != NULL)
-		found = open_file(state_dir, path, ret, err);
+		found = output_open_left(state_dir, &file, ret, err);
 	return found != 0 ? found : err_set(err, ERR_GONE, "this output was removed");
 }
 
@@ -121,7 +152,8 @@ int queue_output_open(struct queue *queue, const char *state_dir, const struct j
 	char path[ATTEMPT_PATH_BYTES];
 	struct output *live = NULL;
 	attempt_output_path(job->id, attempt, "log", path);
-	const int found = open_file(state_dir, path, &live, err);
+	const struct stored_file growing = {.path = path};
+	const int found = open_file(state_dir, &growing, &live, err);
 	if (found < 0)
 		return -1;
 	if (found == 1 && live->index_fd >= 0) {
