@@ -1,9 +1,10 @@
 /* crowd.h - waiters that one thing wakes: a growing file, the doorbell.
  *
  * Waking one costs some microseconds, and what wakes them may come a hundred thousand
- * times a second. So a crowd is woken at once if it was quiet, and then not again before
- * a time that grows with its number: one is always woken at once, and a thousand take a
- * bounded share of the machine. All of it under the watcher's lock. */
+ * times a second. So they are woken in rounds, a few at a time, each few followed by a
+ * pause in which others have the machine: one alone is always woken at once, and the more
+ * there are the longer a round takes. What happens during a round leads to another one.
+ * All of it under the watcher's lock. */
 #ifndef REEVE_HTTPAPI_CROWD_H
 #define REEVE_HTTPAPI_CROWD_H
 
@@ -12,9 +13,10 @@
 struct crowd {
 	struct waiter *first;
 	size_t count;
-	bool is_bell;	  /* what wakes it may be any change: is_newer is set as well */
-	bool is_owed;	  /* to be woken as soon as its time has come */
-	int64_t quiet_us; /* until then (CLOCK_BOOTTIME) it is not woken again */
+	struct waiter *next; /* of this round; NULL: there is none under way */
+	bool is_bell;	     /* it may be any change: is_newer is set as well */
+	bool is_owed;	     /* another round is due */
+	int64_t pause_us;    /* until then (CLOCK_BOOTTIME) nobody is woken */
 };
 
 void crowd_join(struct crowd *crowd, struct waiter *waiter);
@@ -22,11 +24,14 @@ void crowd_join(struct crowd *crowd, struct waiter *waiter);
 /* Out of the crowd that it is in, if any. */
 void crowd_leave(struct waiter *waiter);
 
-/* What they wait for has happened: all are rung, now or when it is time. */
+/* What they wait for has happened: all will be rung. */
 void crowd_ring(struct crowd *crowd, int64_t now_us);
 
-/* Rings them if that is owed and it is time. When to come back; INT64_MAX: not before
- * crowd_ring. */
+/* One of them has got a share of what there is, and there is more. False: they are few,
+ * it may go on at once; true: it is to park, and will be rung in the next round. */
+bool crowd_rest(struct crowd *crowd);
+
+/* Rings the next few if it is time. When to come back; INT64_MAX: no need. */
 int64_t crowd_settle(struct crowd *crowd, int64_t now_us);
 
 #endif

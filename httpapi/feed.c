@@ -15,7 +15,9 @@ struct feed {
 	struct buf
 		out; /* what was not taken yet; without memory while there is nothing */
 	size_t sent;
-	bool is_over;	 /* what is in out is the last */
+	bool is_block;	   /* it was a whole block: perhaps there is much more */
+	bool is_over;	   /* what is in out is the last */
+	bool is_caught_up; /* nothing to ask for before the waiter is rung */
 	int64_t last_us; /* CLOCK_BOOTTIME, when something was last given to the client */
 	int64_t rings_us; /* when the waiter is rung for being idle */
 };
@@ -71,13 +73,17 @@ static void mind_silence(struct feed *feed)
 	}
 }
 
-/* Asks the source. False: there is nothing. */
+/* Asks the source. True: there is something to send, or it is over. */
 static bool ask(struct feed *feed, struct err *err)
 {
 	struct waiter *waiter = &feed->request->waiter;
 	const bool is_newer = atomic_exchange(&waiter->is_newer, false);
 	switch (feed->source->next(feed->cls, is_newer, &feed->out, err)) {
 	case FEED_BYTES:
+		feed->is_block = feed->out.length >= FEED_BLOCK_BYTES / 2;
+		return true;
+	case FEED_CAUGHT_UP:
+		feed->is_caught_up = true;
 		return true;
 	case FEED_END:
 		feed->is_over = true;
@@ -87,11 +93,31 @@ static bool ask(struct feed *feed, struct err *err)
 			err_set(err, ERR_INTERNAL, "for no known reason");
 		return true;
 	case FEED_LATER:
+		buf_release(&feed->out);
+		feed->is_caught_up = true;
 		break;
 	}
-	if (feed->out.length == 0)
-		mind_silence(feed);
-	return feed->out.length > 0;
+	return false;
+}
+
+/* A block has been sent. Is it for others now? */
+static bool must_rest(struct feed *feed)
+{
+	struct request *request = feed->request;
+	if (!feed->is_block)
+		return false;
+	feed->is_block = false;
+	return watcher_rest(request->server->watcher, &request->waiter);
+}
+
+/* Nothing is to be sent: waits for a ring. True: the connection is suspended. */
+static bool wait_for_ring(struct feed *feed)
+{
+	client_expect_nothing(feed->request->client);
+	/* Whatever happens after the source was asked rings, now or while it is parked.
+	 */
+	feed->is_caught_up = false;
+	return waiter_park(&feed->request->waiter);
 }
 
 /* Called by the HTTP library whenever it could send more. */
@@ -106,7 +132,7 @@ static ssize_t feed_read(void *cls, uint64_t unused, char *data, size_t max)
 			return give(feed, data, max);
 		if (feed->is_over)
 			return stream_end(request, data);
-		if (ask(feed, &err)) {
+		if (!feed->is_caught_up && !must_rest(feed) && ask(feed, &err)) {
 			if (err.code != ERR_NONE)
 				return fail(feed, data, &err);
 			continue;
@@ -114,8 +140,8 @@ static ssize_t feed_read(void *cls, uint64_t unused, char *data, size_t max)
 		if (atomic_load(&request->waiter.is_gone) ||
 		    atomic_load(&request->server->is_stopping))
 			return stream_cut(request->client, data);
-		client_expect_nothing(request->client);
-		if (waiter_park(&request->waiter))
+		mind_silence(feed);
+		if (feed->out.length == 0 && wait_for_ring(feed))
 			return 0;
 	}
 }

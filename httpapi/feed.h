@@ -11,14 +11,16 @@
 
 #include "httpapi/request.h"
 
-#define FEED_BLOCK_BYTES 8192
+#define FEED_BLOCK_BYTES 32768
 #define FEED_BYTES_MAX (1u << 20) /* one event of any kind fits */
 
 enum feed_next {
-	FEED_BYTES,  /* something was appended, or: ask again at once */
-	FEED_LATER,  /* nothing now: ask again when the waiter was rung */
-	FEED_END,    /* what was appended (perhaps nothing) is the last */
-	FEED_FAILED, /* err says why: logged, and the connection is cut */
+	FEED_BYTES,	/* something was appended, or: ask again at once */
+	FEED_CAUGHT_UP, /* something was appended, and more there was not: as FEED_BYTES,
+			   then FEED_LATER without being asked */
+	FEED_LATER,	/* nothing now: ask again when the waiter was rung */
+	FEED_END,	/* what was appended (perhaps nothing) is the last */
+	FEED_FAILED,	/* err says why: logged, and the connection is cut */
 };
 
 struct feed_source {

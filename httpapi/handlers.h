@@ -39,5 +39,6 @@ enum MHD_Result handle_whoami(struct request *request);	      /* health.c */
 enum MHD_Result handle_live(struct request *request);	      /* health.c */
 enum MHD_Result handle_ready(struct request *request);	      /* health.c */
 enum MHD_Result handle_problem(struct request *request);      /* health.c */
+enum MHD_Result handle_job_output_events(struct request *request); /* output_events.c */
 
 #endif

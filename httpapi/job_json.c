@@ -184,13 +184,8 @@ static void put_process(struct json_writer *json, const struct attempt *attempt)
 	json_close(json, '}');
 }
 
-static void put_output(struct json_writer *json, const struct attempt *attempt)
+void attempt_put_output(struct json_writer *json, const struct attempt *attempt)
 {
-	if (!attempt) {
-		json_put_null(json, "output");
-		return;
-	}
-	json_open(json, "output", '{');
 	json_put_int(json, "stdout_bytes", attempt->stdout_bytes);
 	json_put_int(json, "stderr_bytes", attempt->stderr_bytes);
 	json_put_int(json, "dropped_bytes", attempt->dropped_bytes);
@@ -209,6 +204,16 @@ static void put_output(struct json_writer *json, const struct attempt *attempt)
 	} else {
 		json_put_null(json, "sha256");
 	}
+}
+
+static void put_output(struct json_writer *json, const struct attempt *attempt)
+{
+	if (!attempt) {
+		json_put_null(json, "output");
+		return;
+	}
+	json_open(json, "output", '{');
+	attempt_put_output(json, attempt);
 	json_close(json, '}');
 }
 

@@ -60,6 +60,9 @@ void job_put(struct json_writer *json, const char *key, const struct job_face *f
 void attempt_put(struct json_writer *json, const struct attempt *attempt);
 void event_put(struct json_writer *json, const struct event *event);
 
+/* The members of an attempt's `output`. */
+void attempt_put_output(struct json_writer *json, const struct attempt *attempt);
+
 /* What a running attempt has used and written so far, into its usage fields. */
 void attempt_look(struct attempt *attempt, struct queue *queue,
 		  const struct config *config, const struct job *job);

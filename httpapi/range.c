@@ -44,20 +44,40 @@ static int last_bytes(int64_t count, int64_t size, struct range *ret)
 	return 1;
 }
 
-int range_read(const char *header, int64_t size, struct range *ret)
+/* 1 a range, with *ret_first and *ret_last or -1 for what is not there; 0 none that we
+ * understand. */
+static int parse(const char *header, int64_t *ret_first, int64_t *ret_last)
 {
 	static const char unit[] = "bytes=";
-	int64_t first = 0, last = INT64_MAX;
+	*ret_first = *ret_last = -1;
 	if (!header || strncasecmp(header, unit, sizeof(unit) - 1) != 0)
 		return 0;
 	const char *at = header + sizeof(unit) - 1;
-	int has_first = read_digits(&at, &first);
-	if (has_first < 0 || *at != '-')
+	if (read_digits(&at, ret_first) < 0 || *at != '-')
 		return 0;
 	at++;
-	int has_last = read_digits(&at, &last);
 	/* More behind it is a list of ranges, or nonsense. */
-	if (has_last < 0 || *at || (!has_first && !has_last))
+	return read_digits(&at, ret_last) >= 0 && !*at &&
+	       (*ret_first >= 0 || *ret_last >= 0);
+}
+
+int range_read(const char *header, int64_t size, struct range *ret)
+{
+	int64_t first, last;
+	if (!parse(header, &first, &last))
 		return 0;
-	return has_first ? from_to(first, last, size, ret) : last_bytes(last, size, ret);
+	if (first < 0)
+		return last_bytes(last, size, ret);
+	return from_to(first, last < 0 ? INT64_MAX : last, size, ret);
+}
+
+int range_read_live(const char *header, int64_t *ret_first)
+{
+	int64_t first, last;
+	if (!parse(header, &first, &last))
+		return 0;
+	if (first < 0 || (last >= 0 && last < RANGE_LIVE_LAST))
+		return -1;
+	*ret_first = first;
+	return 1;
 }

@@ -14,6 +14,7 @@
 #include "httpapi/listen.h"
 #include "httpapi/readers.h"
 #include "httpapi/request.h"
+#include "httpapi/shares.h"
 #include "httpapi/watcher.h"
 #include "httpapi/writer.h"
 
@@ -171,6 +172,7 @@ static int open_parts(struct server *server, struct err *err)
 	    load_token(server, err) < 0)
 		return -1;
 	server->clients = clients_open();
+	server->shares = shares_open();
 	server->readers = readers_open(config->state_dir);
 	if (writer_open(&server->writer, server, err) < 0 ||
 	    watcher_open(&server->watcher, server, err) < 0)
@@ -261,6 +263,7 @@ void server_close(struct server *server)
 	watcher_close(server->watcher);
 	readers_close(server->readers);
 	clients_close(server->clients);
+	shares_close(server->shares);
 	for (size_t i = 0; i < server->front_count; i++)
 		front_release(&server->fronts[i]);
 	free(server->fronts);

@@ -16,6 +16,7 @@
 struct clients;
 struct readers;
 struct server;
+struct shares;
 struct watcher;
 struct writer;
 
@@ -41,6 +42,7 @@ struct server {
 	struct writer *writer;
 	struct watcher *watcher;
 	struct clients *clients;
+	struct shares *shares;
 	struct front *fronts;
 	size_t front_count;
 	bool has_token;

@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "httpapi/changes.h"
 #include "httpapi/clients.h"
 #include "httpapi/server.h"
 #include "httpapi/watches.h"
@@ -17,7 +18,6 @@
 #define TICK_LEAST_US (50 * US_PER_MS)
 
 #define BUCKETS 256
-#define CHANGES_AT_ONCE 256
 #define EVENTS_AT_ONCE 64
 
 /* What a descriptor in the epoll set is; larger values are serials of waiters. */
@@ -25,13 +25,12 @@ enum { SOURCE_BELL, SOURCE_POKE, SOURCE_GROWTH, SOURCE_FIRST_WAITER };
 
 struct watcher {
 	struct server *server;
-	struct queue *queue;
+	struct changes changes;
 	pthread_t thread;
 	int epoll_fd, bell_fd, poke_fd;
 	int64_t next_tick_us; /* CLOCK_BOOTTIME */
-	int64_t data_version; /* of the database, when last looked at */
-	int64_t after;	      /* the last event seen */
-	_Atomic bool is_closing;
+	_Atomic bool is_closing, is_poked;
+	_Atomic bool is_blind;		/* some output could not be watched, once */
 	pthread_mutex_t lock;		/* for what follows */
 	struct waiter *bucket[BUCKETS]; /* by job */
 	size_t waiters;
@@ -52,11 +51,18 @@ static size_t bucket_of(const char *job_id)
 
 /* --- the list --- */
 
-void watcher_poke(struct watcher *watcher)
+/* There is something to wait for that comes earlier. */
+static void wake(struct watcher *watcher)
 {
 	uint64_t one = 1;
 	ssize_t written = write(watcher->poke_fd, &one, sizeof(one));
-	(void)written; /* full means: it has been poked */
+	(void)written; /* full means: it will wake */
+}
+
+void watcher_poke(struct watcher *watcher)
+{
+	atomic_store(&watcher->is_poked, true);
+	wake(watcher);
 }
 
 void watcher_add(struct watcher *watcher, struct waiter *waiter)
@@ -83,7 +89,7 @@ void watcher_add(struct watcher *watcher, struct waiter *waiter)
 	epoll_ctl(watcher->epoll_fd, EPOLL_CTL_ADD, waiter->socket_fd, &hang_up);
 	pthread_mutex_unlock(&watcher->lock);
 	if (is_earlier)
-		watcher_poke(watcher);
+		wake(watcher);
 }
 
 /* Calls `visit` for every waiter; the lock is held. */
@@ -117,8 +123,10 @@ void watcher_follow(struct watcher *watcher, struct waiter *waiter, int fd)
 	pthread_mutex_lock(&watcher->lock);
 	watches_drop(watcher->watches, waiter);
 	/* Out of watches: every ring of the bell and every tick must do. */
-	if (!watches_add(watcher->watches, waiter, fd))
+	if (!watches_add(watcher->watches, waiter, fd)) {
 		crowd_join(&watcher->bell, waiter);
+		atomic_store(&watcher->is_blind, true);
+	}
 	pthread_mutex_unlock(&watcher->lock);
 }
 
@@ -130,6 +138,21 @@ void watcher_unfollow(struct watcher *watcher, struct waiter *waiter)
 	pthread_mutex_unlock(&watcher->lock);
 }
 
+bool watcher_rest(struct watcher *watcher, struct waiter *waiter)
+{
+	bool is_earlier = false;
+	pthread_mutex_lock(&watcher->lock);
+	const bool is_rest = waiter->crowd && crowd_rest(waiter->crowd);
+	if (is_rest && waiter->crowd->pause_us < watcher->settle_us) {
+		watcher->settle_us = waiter->crowd->pause_us;
+		is_earlier = true;
+	}
+	pthread_mutex_unlock(&watcher->lock);
+	if (is_earlier)
+		wake(watcher);
+	return is_rest;
+}
+
 void watcher_expect(struct watcher *watcher, struct waiter *waiter, int64_t deadline_us)
 {
 	pthread_mutex_lock(&watcher->lock);
@@ -139,7 +162,7 @@ void watcher_expect(struct watcher *watcher, struct waiter *waiter, int64_t dead
 		watcher->earliest_us = deadline_us;
 	pthread_mutex_unlock(&watcher->lock);
 	if (is_earlier)
-		watcher_poke(watcher);
+		wake(watcher);
 }
 
 static void ring_any(struct watcher *watcher, struct waiter *waiter, int64_t unused)
@@ -172,51 +195,30 @@ static void ring_changed(struct watcher *watcher, const struct change *change)
 	}
 }
 
-static bool has_waiters(struct watcher *watcher)
+static void see_changes(void *cls, const struct change *changes, int count)
 {
+	struct watcher *watcher = cls;
+	pthread_mutex_lock(&watcher->lock);
+	for (int i = 0; i < count; i++)
+		ring_changed(watcher, &changes[i]);
+	pthread_mutex_unlock(&watcher->lock);
+}
+
+static bool has_waiters(void *cls)
+{
+	struct watcher *watcher = cls;
 	pthread_mutex_lock(&watcher->lock);
 	bool has = watcher->waiters > 0;
 	pthread_mutex_unlock(&watcher->lock);
 	return has;
 }
 
-/* With nobody waiting, what happened meanwhile is skipped. The last event is read before
- * the list is looked at: whoever joins later looks at the database later still. */
-static int skip_changes(struct watcher *watcher, bool *ret_skipped, struct err *err)
-{
-	int64_t last;
-	if (queue_event_last(watcher->queue, &last, err) < 0)
-		return -1;
-	*ret_skipped = !has_waiters(watcher);
-	if (*ret_skipped)
-		watcher->after = last;
-	return 0;
-}
-
-static int read_changes(struct watcher *watcher, struct err *err)
-{
-	struct change changes[CHANGES_AT_ONCE];
-	bool is_skipped = false;
-	int result = skip_changes(watcher, &is_skipped, err);
-	if (result < 0 || is_skipped)
-		return result;
-	for (int count = CHANGES_AT_ONCE; count == CHANGES_AT_ONCE;) {
-		count = queue_changes(watcher->queue, watcher->after, changes,
-				      CHANGES_AT_ONCE, &watcher->after, err);
-		if (count < 0)
-			return -1;
-		pthread_mutex_lock(&watcher->lock);
-		for (int i = 0; i < count; i++)
-			ring_changed(watcher, &changes[i]);
-		pthread_mutex_unlock(&watcher->lock);
-	}
-	return 0;
-}
-
 static void on_bell(struct watcher *watcher)
 {
+	const struct changes_use use = {
+		.is_needed = has_waiters, .see = see_changes, .cls = watcher};
 	struct err err = ERR_INIT;
-	if (read_changes(watcher, &err) < 0)
+	if (changes_read(&watcher->changes, &use, &err) < 0)
 		log_event(LOG_WARN, "watch_failed", LOG_TEXT("error", err.text), LOG_END);
 	pthread_mutex_lock(&watcher->lock);
 	crowd_ring(&watcher->bell, clock_boot_us());
@@ -296,13 +298,11 @@ static void on_tick(struct watcher *watcher, int64_t now_us)
 	watcher->next_tick_us =
 		now_us + (clients > 0 ? tick_us(watcher->server) : TICK_US);
 	struct err err = ERR_INIT;
-	int64_t version;
-	if (queue_data_version(watcher->queue, &version, &err) < 0)
+	const int found = changes_are_there(&watcher->changes, &err);
+	if (found < 0)
 		log_event(LOG_WARN, "watch_failed", LOG_TEXT("error", err.text), LOG_END);
-	else if (version != watcher->data_version) {
-		watcher->data_version = version;
+	else if (found == 1 || watcher->is_blind)
 		on_bell(watcher);
-	}
 }
 
 static int sleep_ms(struct watcher *watcher)
@@ -329,7 +329,8 @@ static void on_source(struct watcher *watcher, uint64_t source)
 		on_bell(watcher);
 		break;
 	case SOURCE_POKE:
-		if (read(watcher->poke_fd, &pokes, sizeof(pokes)) > 0)
+		if (read(watcher->poke_fd, &pokes, sizeof(pokes)) > 0 &&
+		    atomic_exchange(&watcher->is_poked, false))
 			on_bell(watcher);
 		break;
 	case SOURCE_GROWTH:
@@ -385,11 +386,7 @@ static int open_sources(struct watcher *watcher, struct err *err)
 	    add_source(watcher, watcher->poke_fd, SOURCE_POKE, err) < 0 ||
 	    add_source(watcher, growth_fd, SOURCE_GROWTH, err) < 0)
 		return -1;
-	if (queue_open(&watcher->queue, state_dir, QUEUE_READ, err) < 0)
-		return -1;
-	if (queue_event_last(watcher->queue, &watcher->after, err) < 0)
-		return -1;
-	return queue_data_version(watcher->queue, &watcher->data_version, err);
+	return changes_open(&watcher->changes, state_dir, err);
 }
 
 static void release(struct watcher *watcher)
@@ -401,7 +398,7 @@ static void release(struct watcher *watcher)
 	if (watcher->bell_fd >= 0)
 		bell_unlisten(watcher->server->started_with->state_dir, WATCHER_BELL);
 	watches_close(watcher->watches);
-	queue_close(watcher->queue);
+	changes_close(&watcher->changes);
 	pthread_mutex_destroy(&watcher->lock);
 	free(watcher);
 }

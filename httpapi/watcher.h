@@ -38,6 +38,10 @@ void watcher_follow(struct watcher *watcher, struct waiter *waiter, int fd);
 /* Back to the bell. Look at the database after this. */
 void watcher_unfollow(struct watcher *watcher, struct waiter *waiter);
 
+/* It has sent a block and there is more: whether it should park before the next, so that
+ * many who follow the same leave the machine to others. It will be rung. */
+bool watcher_rest(struct watcher *watcher, struct waiter *waiter);
+
 /* Rings it at this time (CLOCK_BOOTTIME), instead of its former deadline. */
 void watcher_expect(struct watcher *watcher, struct waiter *waiter, int64_t deadline_us);
 

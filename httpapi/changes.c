@@ -1,0 +1,48 @@
+/* changes.c - which jobs have changed (see changes.h). */
+#include "httpapi/changes.h"
+
+#define CHANGES_AT_ONCE 256
+
+int changes_open(struct changes *changes, const char *state_dir, struct err *err)
+{
+	if (queue_open(&changes->queue, state_dir, QUEUE_READ, err) < 0 ||
+	    queue_event_last(changes->queue, &changes->after, err) < 0)
+		return -1;
+	return queue_data_version(changes->queue, &changes->version, err);
+}
+
+void changes_close(struct changes *changes)
+{
+	queue_close(changes->queue);
+	changes->queue = NULL;
+}
+
+int changes_are_there(struct changes *changes, struct err *err)
+{
+	int64_t version;
+	if (queue_data_version(changes->queue, &version, err) < 0)
+		return -1;
+	const bool is_new = version != changes->version;
+	changes->version = version;
+	return is_new;
+}
+
+int changes_read(struct changes *changes, const struct changes_use *use, struct err *err)
+{
+	struct change found[CHANGES_AT_ONCE];
+	int64_t last;
+	if (queue_event_last(changes->queue, &last, err) < 0)
+		return -1;
+	if (!use->is_needed(use->cls)) {
+		changes->after = last;
+		return 0;
+	}
+	for (int count = CHANGES_AT_ONCE; count == CHANGES_AT_ONCE;) {
+		count = queue_changes(changes->queue, changes->after, found,
+				      CHANGES_AT_ONCE, &changes->after, err);
+		if (count < 0)
+			return -1;
+		use->see(use->cls, found, count);
+	}
+	return 0;
+}

@@ -1,0 +1,67 @@
+/* output_wish.c - which part of a job's output a request asks for (see output_wish.h). */
+#include "httpapi/output_wish.h"
+
+#include "httpapi/gone.h"
+#include "httpapi/lookup.h"
+
+static int read_stream(struct request *request, enum output_stream *ret, struct err *err)
+{
+	static const char *const words[] = {[OUTPUT_BOTH] = "both",
+					    [OUTPUT_STDOUT] = "stdout",
+					    [OUTPUT_STDERR] = "stderr"};
+	const char *stream = target_param(&request->target, "stream");
+	*ret = OUTPUT_BOTH;
+	for (size_t i = 0; stream && i < ARRAY_SIZE(words); i++) {
+		if (strcmp(words[i], stream) != 0)
+			continue;
+		*ret = (enum output_stream)i;
+		return 0;
+	}
+	return !stream ? 0
+		       : lookup_refuse(request, "stream", err,
+				       "is both, stdout or stderr");
+}
+
+int output_wish_read(struct request *request, struct track_wish *ret, struct err *err)
+{
+	int64_t attempt;
+	*ret = (struct track_wish){0};
+	if (read_stream(request, &ret->stream, err) < 0 ||
+	    lookup_number(request, "attempt", 1, INT32_MAX, 0, &attempt, err) < 0 ||
+	    lookup_number(request, "tail_lines", 0, INT32_MAX, -1, &ret->tail_lines,
+			  err) < 0)
+		return -1;
+	ret->attempt = (int)attempt;
+	ret->is_one_attempt = attempt != 0;
+	return 0;
+}
+
+static bool is_removed(struct queue *queue, const struct job *job, int attempt)
+{
+	struct attempt found = {0};
+	if (queue_attempt_get(queue, job->row, attempt, &found, NULL) != 1)
+		return false;
+	const bool is_gone = strcmp(found.stored, "removed") == 0;
+	attempt_release(&found);
+	return is_gone;
+}
+
+int output_wish_check(struct request *request, struct queue *queue, const struct job *job,
+		      const struct track_wish *wish, struct err *err)
+{
+	if (wish->attempt > job->attempt)
+		return err_set(err, ERR_NOT_FOUND, "the job has %d attempts",
+			       job->attempt);
+	const int first = wish->attempt ? wish->attempt : job->attempt;
+	const int last = wish->is_one_attempt ? first : job->attempt;
+	if (first == 0 || !job_state_is_final(job->state))
+		return 0;
+	for (int attempt = first; attempt <= last; attempt++) {
+		if (!is_removed(queue, job, attempt))
+			continue;
+		err_set(err, ERR_GONE, "this output was removed");
+		gone_output(request, queue, job, attempt, err);
+		return -1;
+	}
+	return 0;
+}
