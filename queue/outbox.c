@@ -7,7 +7,8 @@
 
 /* What is to be told: of which attempt, and what it is called. */
 struct message {
-	const char *kind, *type;
+	const char *kind;
+	char type[32];
 	int attempt;
 	int64_t at;	/* when it became true */
 	bool has_ended; /* else the job is shown as it was at its start */
@@ -131,7 +132,6 @@ static int message_put(struct queue *queue, int64_t job_row, struct message *mes
 {
 	struct job job;
 	struct attempt attempt = {.number = 0};
-	char type[32];
 	if (job_load(queue, job_row, &job, err) != 1)
 		return -1;
 	if (message->has_ended)
@@ -141,10 +141,9 @@ static int message_put(struct queue *queue, int64_t job_row, struct message *mes
 						 &attempt, err)
 			     : 0;
 	if (result >= 0) {
-		(void)snprintf(type, sizeof type, "job.%s",
+		(void)snprintf(message->type, sizeof message->type, "job.%s",
 			       message->has_ended ? job_state_word(job.state)
 						  : CALLBACK_ON_STARTED);
-		message->type = type;
 		message->at = message->has_ended ? job.finished_at : attempt.started_at;
 		result = message_write(queue, message, &job, &attempt, err);
 	}

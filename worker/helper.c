@@ -19,8 +19,6 @@
 /* One that lived so long died of something new. */
 #define LIFE_MIN_US (60 * US_PER_S)
 
-extern char **environ;
-
 /* Its settings come by the same file and the same variables as ours. Of descriptors it
  * gets the pipe and our log. */
 static int spawn(const char *program, const char *config_path, int input, pid_t *ret)

@@ -81,7 +81,7 @@ def test_the_tree_is_clean(script, tree):
     ("httpapi/auth.c", "#include <sqlite3.h>", "<sqlite3.h> (SQL) belongs to queue/"),
     ("worker/journal.c", "#include <microhttpd.h>",
      "<microhttpd.h> (libmicrohttpd) belongs to httpapi/"),
-    ("httpapi/auth.c", "#include <curl/curl.h>", "<curl/curl.h> (libcurl) belongs to client/"),
+    ("httpapi/auth.c", "#include <curl/curl.h>", "<curl/curl.h> (libcurl) belongs to client and sender/"),
 ])
 def test_a_wrong_include_is_found(path, line, finding, tree):
     number = add(tree / path, line + "\n")
@@ -95,7 +95,7 @@ def test_a_wrong_include_is_found(path, line, finding, tree):
     ("client/api.c", "sqlite3_open (0, 0)", "sqlite3_open (SQL) belongs to queue/"),
     ("queue/state.c", "MHD_destroy_response(0)",
      "MHD_destroy_response (libmicrohttpd) belongs to httpapi/"),
-    ("httpapi/auth.c", "curl_easy_init()", "curl_easy_init (libcurl) belongs to client/"),
+    ("httpapi/auth.c", "curl_easy_init()", "curl_easy_init (libcurl) belongs to client and sender/"),
     ("httpapi/auth.c", "fork()", "fork (starting processes) belongs to worker/"),
     ("client/api.c", "execvp(0, 0)", "execvp (starting processes) belongs to worker/"),
     ("common/buf.c", "posix_spawn (0)", "posix_spawn (starting processes) belongs to worker/"),
