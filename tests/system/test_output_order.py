@@ -212,6 +212,45 @@ def test_job_that_does_not_wait_for_its_pipe_loses_nothing(bench):
     assert stderr == b"".join(b"%d\n" % i * (1 + i % 50) for i in range(1, 20000, 2))
 
 
+def test_spliced_pages_keep_every_byte(bench, reeve):
+    # Pages of a file, which are no packets, put into the pipe without a write.
+    path = os.path.join(reeve.work, "pages")
+    with open(path, "wb") as file:
+        file.write(bytes(range(256)) * 8192)
+    job = python(bench, """
+        import os, sys
+        file = os.open(sys.argv[1], os.O_RDONLY)
+        for turn in range(64):
+            left = 32768
+            while left:
+                left -= os.splice(file, 1, left)
+            os.write(2, b"e%d\\n" % turn)
+        """, path, output_bytes=ALL)
+    assert bench.wait(job)["exit_code"] == 0
+    _, stdout, stderr, _ = bench.output(job)
+    assert stdout == bytes(range(256)) * 8192
+    assert stderr == b"".join(b"e%d\n" % i for i in range(64))
+
+
+def test_job_that_reads_its_own_pipe_hangs_nobody(bench):
+    # What it takes from there is gone, also what the service put there.
+    job = python(bench, """
+        import os
+        mine = os.open("/proc/self/fd/2", os.O_RDONLY | os.O_NONBLOCK)
+        for turn in range(300):
+            os.write(1, b"x" * 20000)
+            try:
+                os.read(mine, 100)
+            except BlockingIOError:
+                pass
+        os.close(mine)
+        os.write(2, b"end\\n")
+        """, output_bytes=ALL)
+    assert bench.wait(job)["exit_code"] == 0
+    _, stdout, stderr, _ = bench.output(job)
+    assert stdout == b"x" * 6000000 and stderr == b"end\n"
+
+
 def test_somebody_else_with_the_pipe_keeps_no_attempt_alive(bench, reeve):
     path = os.path.join(reeve.work, "door")
     with socket.socket(socket.AF_UNIX) as door:
