@@ -75,12 +75,16 @@ def test_last_words_of_a_killed_job_are_in_order(bench):
 # --- a flood on one stream ------------------------------------------------------------------
 
 
-def test_flood_lets_the_other_stream_through(bench):
-    # The flood ends only when the other process has written all that it has to say.
-    job = bench.sh("yes & for i in $(seq 100); do echo line $i >&2; done; kill $!",
-                   output_bytes=1 << 16)
+def test_flood_lets_the_other_stream_through(bench, reeve):
+    # The flood has begun before the other process says anything, and ends only when that has
+    # written all that it has to say.
+    limit = 1 << 16
+    log = reeve.path("output") + "/*/$REEVE_JOB_ID-1.log"
+    job = bench.sh(f'yes & until [ "$(stat -c %s {log})" = {limit} ]; do :; done 2>/dev/null; '
+                   "for i in $(seq 100); do echo line $i >&2; done; kill $!", output_bytes=limit)
     assert bench.wait(job)["exit_code"] == 0
-    assert bench.output(job)[3]["dropped_bytes"] > 0
+    merged, _, _, row = bench.output(job)
+    assert merged == b"y\n" * (limit // 2) and row["dropped_bytes"] > 100 * len("line 1")
 
 
 def test_flood_and_the_other_stream_lose_nothing(bench):
@@ -210,6 +214,45 @@ def test_job_that_does_not_wait_for_its_pipe_loses_nothing(bench):
     _, stdout, stderr, _ = bench.output(job)
     assert stdout == b"".join(b"%d\n" % i * (1 + i % 50) for i in range(0, 20000, 2))
     assert stderr == b"".join(b"%d\n" % i * (1 + i % 50) for i in range(1, 20000, 2))
+
+
+def test_spliced_pages_keep_every_byte(bench, reeve):
+    # Pages of a file, which are no packets, put into the pipe without a write.
+    path = os.path.join(reeve.work, "pages")
+    with open(path, "wb") as file:
+        file.write(bytes(range(256)) * 8192)
+    job = python(bench, """
+        import os, sys
+        file = os.open(sys.argv[1], os.O_RDONLY)
+        for turn in range(64):
+            left = 32768
+            while left:
+                left -= os.splice(file, 1, left)
+            os.write(2, b"e%d\\n" % turn)
+        """, path, output_bytes=ALL)
+    assert bench.wait(job)["exit_code"] == 0
+    _, stdout, stderr, _ = bench.output(job)
+    assert stdout == bytes(range(256)) * 8192
+    assert stderr == b"".join(b"e%d\n" % i for i in range(64))
+
+
+def test_job_that_reads_its_own_pipe_hangs_nobody(bench):
+    # What it takes from there is gone, also what the service put there.
+    job = python(bench, """
+        import os
+        mine = os.open("/proc/self/fd/2", os.O_RDONLY | os.O_NONBLOCK)
+        for turn in range(300):
+            os.write(1, b"x" * 20000)
+            try:
+                os.read(mine, 100)
+            except BlockingIOError:
+                pass
+        os.close(mine)
+        os.write(2, b"end\\n")
+        """, output_bytes=ALL)
+    assert bench.wait(job)["exit_code"] == 0
+    _, stdout, stderr, _ = bench.output(job)
+    assert stdout == b"x" * 6000000 and stderr == b"end\n"
 
 
 def test_somebody_else_with_the_pipe_keeps_no_attempt_alive(bench, reeve):
