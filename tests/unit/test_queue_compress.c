@@ -348,6 +348,9 @@ static void test_dying_anywhere_loses_nothing(void **state)
 		/* and the next one goes on */
 		(void)compress_from(w.f, 1);
 		assert_true(has_file(&w, ".log.zst"));
+		fixture_assert_sql(w.f->dir,
+				   "SELECT count(*) FROM output WHERE encoding IS NULL",
+				   "0");
 		check_whole(&w);
 		written_close(&w);
 	}
