@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "queue/db.h"
 #include "tests/unit/written.h"
 
 #define LETTERS "abcdefgh\n"
@@ -241,6 +242,14 @@ static void one_call(void)
 		_exit(9);
 }
 
+/* Called when all is written but the end of the transaction. */
+static int dying_commit(void *unused)
+{
+	(void)unused;
+	one_call();
+	return 0;
+}
+
 static struct sys real;
 
 static int dying_openat(int dir_fd, const char *path, int flags, mode_t mode)
@@ -286,6 +295,8 @@ static bool dies_at(struct fixture *f, int calls)
 	if (child == 0) {
 		struct compression *run = compression_open(1);
 		int more = queue_open(&f->queue, f->dir, QUEUE_WRITE, &f->err);
+		if (more == 0)
+			(void)sqlite3_commit_hook(f->queue->db, dying_commit, NULL);
 		real = sys;
 		calls_left = calls;
 		sys.openat = dying_openat;
@@ -348,6 +359,9 @@ static void test_dying_anywhere_loses_nothing(void **state)
 		/* and the next one goes on */
 		(void)compress_from(w.f, 1);
 		assert_true(has_file(&w, ".log.zst"));
+		fixture_assert_sql(w.f->dir,
+				   "SELECT count(*) FROM output WHERE encoding IS NULL",
+				   "0");
 		check_whole(&w);
 		written_close(&w);
 	}
