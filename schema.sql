@@ -144,7 +144,7 @@ CREATE TABLE output (
     sha256        BLOB NOT NULL CHECK (length(sha256) = 32), -- of the bytes kept, in their order
     path          TEXT,                   -- stored = file: below the state directory
     content       BLOB,                   -- stored = row: the bytes
-    frames        BLOB, removed_at /* retention let go of the bytes; length and hash stay */ INTEGER, encoding /* of the file: NULL as it was written; zstd: independent frames with a seek table at the end */ TEXT CHECK (encoding = 'zstd'), file_bytes /* of the compressed file; NULL: as many as were written */ INTEGER,                   -- stored = row: which bytes came when from which stream
+    frames        BLOB, removed_at /* retention let go of the bytes; length and hash stay */ INTEGER, encoding /* of the file: NULL as it was written; zstd: independent frames with a seek table at the end */ TEXT CHECK (encoding = 'zstd'), file_bytes /* of the file; NULL: not looked at yet, it has what was written */ INTEGER,                   -- stored = row: which bytes came when from which stream
     PRIMARY KEY (job_id, attempt),
     FOREIGN KEY (job_id, attempt) REFERENCES attempts (job_id, number)
 ) STRICT;
@@ -698,7 +698,8 @@ SELECT c.webhook_id, v.id AS job, c.kind, c.attempt, c.state, c.tries, c.last_st
   FROM callbacks c
   LEFT JOIN v_jobs v ON v.job_id = c.job_id;
 
-CREATE INDEX output_plain ON output (job_id, attempt) WHERE stored = 'file' AND encoding IS NULL AND file_bytes IS NULL;
+CREATE INDEX output_plain ON output (stdout_bytes + stderr_bytes, job_id, attempt)
+ WHERE stored = 'file' AND file_bytes IS NULL AND removed_at IS NULL;
 
 CREATE VIEW v_output AS
 SELECT v.id, o.attempt, o.stored, o.encoding, o.stdout_bytes, o.stderr_bytes, o.dropped_bytes, o.file_bytes, o.path,

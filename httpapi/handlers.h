@@ -15,6 +15,7 @@ enum MHD_Result handle_job_attempts(struct request *request);	   /* history.c */
 enum MHD_Result handle_job_events(struct request *request);	   /* history.c */
 enum MHD_Result handle_job_output(struct request *request);	   /* output.c */
 enum MHD_Result handle_job_output_events(struct request *request); /* output_events.c */
+enum MHD_Result handle_job_search(struct request *request);	   /* search.c */
 enum MHD_Result handle_job_cancel(struct request *request);	   /* cancel.c */
 enum MHD_Result handle_job_change(struct request *request);	   /* change.c */
 enum MHD_Result handle_job_signal(struct request *request);	   /* signal.c */

@@ -190,6 +190,10 @@ void attempt_put_output(struct json_writer *json, const struct attempt *attempt)
 	json_put_int(json, "stderr_bytes", attempt->stderr_bytes);
 	json_put_int(json, "dropped_bytes", attempt->dropped_bytes);
 	json_put_text(json, "stored", attempt->stored[0] ? attempt->stored : NULL);
+	if (attempt->encoding[0]) {
+		json_put_text(json, "encoding", attempt->encoding);
+		json_put_int(json, "file_bytes", attempt->file_bytes);
+	}
 	if (attempt->removed_at != 0)
 		json_put_time(json, "removed_at", attempt->removed_at);
 	/* The hash of what was kept is known at the end. */

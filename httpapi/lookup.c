@@ -74,6 +74,28 @@ int lookup_refuse(struct request *request, const char *name, struct err *err,
 	return err_set(err, ERR_BAD_REQUEST, "%s %s", name, buf_text(&words));
 }
 
+static const char *const STREAMS[] = {
+	[OUTPUT_BOTH] = "both", [OUTPUT_STDOUT] = "stdout", [OUTPUT_STDERR] = "stderr"};
+
+const char *lookup_stream_word(enum output_stream stream)
+{
+	return STREAMS[stream];
+}
+
+int lookup_stream(struct request *request, enum output_stream *ret, struct err *err)
+{
+	const char *text = target_param(&request->target, "stream");
+	*ret = OUTPUT_BOTH;
+	for (size_t i = 0; text && i < ARRAY_SIZE(STREAMS); i++) {
+		if (strcmp(STREAMS[i], text) == 0) {
+			*ret = (enum output_stream)i;
+			return 0;
+		}
+	}
+	return text ? lookup_refuse(request, "stream", err, "is both, stdout or stderr")
+		    : 0;
+}
+
 int lookup_wait(struct request *request, int64_t *ret_us, bool *ret_preferred,
 		struct err *err)
 {

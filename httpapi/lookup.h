@@ -28,6 +28,10 @@ int lookup_number(struct request *request, const char *name, int64_t min, int64_
 /* A flag in the query: "1" or "true", "0" or "false". ERR_BAD_REQUEST. */
 int lookup_flag(struct request *request, const char *name, bool *ret, struct err *err);
 
+/* ?stream=: "both" (when it is not there), "stdout", "stderr". ERR_BAD_REQUEST. */
+int lookup_stream(struct request *request, enum output_stream *ret, struct err *err);
+const char *lookup_stream_word(enum output_stream stream);
+
 /* ERR_BAD_REQUEST "<name> <words>", which is answered with the parameter's name as a
  * member of its own. */
 int lookup_refuse(struct request *request, const char *name, struct err *err,

@@ -75,7 +75,7 @@ SELECT stored, path, content, frames, encoding, stdout_bytes + stderr_bytes
 SELECT a.number, a.state, a.outcome, a.claimed_at, a.started_at, a.ended_at, a.pid, a.pid_started,
        a.exit_code, a.signal, a.error, a.cpu_user_us, a.cpu_system_us, a.max_rss_bytes,
        a.read_bytes, a.written_bytes, o.stdout_bytes, o.stderr_bytes, o.dropped_bytes, o.stored,
-       o.sha256, o.removed_at
+       o.sha256, o.removed_at, o.encoding, o.file_bytes
   FROM attempts a
   LEFT JOIN output o ON o.job_id = a.job_id AND o.attempt = a.number
  WHERE a.job_id = ?1 AND a.number BETWEEN ?2 AND ?3

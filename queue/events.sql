@@ -39,7 +39,7 @@ SELECT seq FROM sqlite_sequence WHERE name = 'events'
 -- Every stored output, for whoever verifies them; what retention is taking away may be gone already.
 -- name: output_all
 SELECT o.job_id, o.attempt, o.stored, o.stdout_bytes + o.stderr_bytes, o.sha256, o.path, o.content,
-       j.uuid
+       j.uuid, o.encoding
   FROM output o
   JOIN jobs j ON j.id = o.job_id
  WHERE o.removed_at IS NULL

@@ -30,6 +30,8 @@ static const struct field ATTEMPT_FIELDS[] = {
 	{FIELD_WORD,   WORD(stored)},
 	{FIELD_DIGEST, AT(sha256)},
 	{FIELD_INT64,  AT(removed_at)},
+	{FIELD_WORD,   WORD(encoding)},
+	{FIELD_INT64,  AT(file_bytes)},
 };
 #undef AT
 #undef WORD

@@ -56,8 +56,9 @@ struct stored_file {
 	int64_t bytes; /* that were written */
 };
 
-/* Opens it, and nothing else. 1, 0 no such file, -1. */
-int output_open_file(const char *state_dir, const struct stored_file *file,
+/* Opens it; one that was compressed after the row was read lies beside it, and is opened
+ * as well. 1, 0 no such file, -1. */
+int output_open_left(const char *state_dir, const struct stored_file *file,
 		     struct output **ret, struct err *err);
 
 /* --- output_log.c --- */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "queue/retention_run.h"
+#include "queue/seekable.h"
 
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
@@ -17,17 +18,24 @@ int state_directory_open(const char *state_dir, const char *name)
 	return state < 0 ? -1 : sys.openat(state, name, DIR_FLAGS, 0);
 }
 
-void output_files_remove(const char *state_dir, const char *job_id, int attempt,
-			 bool *ret_is_gone)
+int output_day_open(const char *state_dir, const char *job_id, int attempt)
 {
-	static const char *const suffixes[] = {".log", ".idx"};
 	char path[ATTEMPT_PATH_BYTES];
 	AUTO_CLOSE const int output = state_directory_open(state_dir, "output");
+	if (output < 0)
+		return -1;
 	attempt_output_path(job_id, attempt, ".log", path);
 	char *day_name = path + strlen("output/"); /* output/<day>/<name> */
 	day_name[strcspn(day_name, "/")] = '\0';
-	AUTO_CLOSE const int day =
-		output < 0 ? -1 : sys.openat(output, day_name, DIR_FLAGS, 0);
+	return sys.openat(output, day_name, DIR_FLAGS, 0);
+}
+
+void output_files_remove(const char *state_dir, const char *job_id, int attempt,
+			 bool *ret_is_gone)
+{
+	static const char *const suffixes[] = {".log", SEEKABLE_SUFFIX, ".idx"};
+	char path[ATTEMPT_PATH_BYTES];
+	AUTO_CLOSE const int day = output_day_open(state_dir, job_id, attempt);
 	*ret_is_gone = day >= 0 || errno == ENOENT;
 	for (size_t i = 0; i < ARRAY_SIZE(suffixes) && day >= 0; i++) {
 		attempt_output_path(job_id, attempt, suffixes[i], path);

@@ -52,22 +52,31 @@ static int window_load(struct output *output, int64_t first, struct err *err)
 	return 0;
 }
 
-static int frame_get(struct output *output, int64_t number, struct frame *ret,
-		     struct err *err)
+/* 1, 0 it is not there, -1. */
+static int frame_look(struct output *output, int64_t number, struct frame *ret,
+		      struct err *err)
 {
 	if (output->frames != NULL) {
 		frame_unpack(output->frames + number * FRAME_BYTES, ret);
-		return 0;
+		return 1;
 	}
 	const int64_t first = output->window_first;
 	if (number < first || number >= first + (int64_t)output->window_count) {
 		if (window_load(output, number - number % WINDOW_FRAMES, err) != 0)
 			return -1;
 		if (number >= output->window_first + (int64_t)output->window_count)
-			return damaged(err, number);
+			return 0;
 	}
 	frame_unpack(output->window + (number - output->window_first) * FRAME_BYTES, ret);
-	return 0;
+	return 1;
+}
+
+/* One that must be there. */
+static int frame_get(struct output *output, int64_t number, struct frame *ret,
+		     struct err *err)
+{
+	const int found = frame_look(output, number, ret, err);
+	return found == 0 ? damaged(err, number) : found < 0 ? -1 : 0;
 }
 
 int64_t frame_before(const struct frame *frame, enum output_stream stream)
@@ -86,13 +95,15 @@ struct haystack {
 	int64_t count, offset;
 };
 
-/* Does frame `number` begin at or before the offset? 1, 0, -1. */
+/* Does frame `number` begin at or before the offset? 1, 0, -1. The writer may take back
+ * frames of which no byte could be written, even while we search. */
 static int begins_by(struct output *output, const struct haystack *hay, int64_t number,
 		     struct err *err)
 {
 	struct frame frame;
-	if (frame_get(output, number, &frame, err) != 0)
-		return -1;
+	const int found = frame_look(output, number, &frame, err);
+	if (found <= 0)
+		return found;
 	return frame_before(&frame, hay->stream) <= hay->offset;
 }
 

@@ -61,7 +61,8 @@ void output_index_open(struct output *output)
 	output->index_path = NULL;
 }
 
-int output_open_file(const char *state_dir, const struct stored_file *file,
+/* 1 opened, 0 no such file, -1. */
+static int open_file(const char *state_dir, const struct stored_file *file,
 		     struct output **ret, struct err *err)
 {
 	AUTO_FREE char *log_path = file_join(state_dir, file->path);
@@ -82,6 +83,21 @@ int output_open_file(const char *state_dir, const struct stored_file *file,
 	return 1;
 }
 
+int output_open_left(const char *state_dir, const struct stored_file *file,
+		     struct output **ret, struct err *err)
+{
+	const int found = open_file(state_dir, file, ret, err);
+	const size_t length = strlen(file->path);
+	if (found != 0 || file->is_packed || length < 4 ||
+	    strcmp(file->path + length - 4, ".log") != 0)
+		return found;
+	AUTO_FREE char *beside =
+		mem_printf("%.*s" SEEKABLE_SUFFIX, (int)(length - 4), file->path);
+	const struct stored_file packed = {
+		.path = beside, .is_packed = true, .bytes = file->bytes};
+	return open_file(state_dir, &packed, ret, err);
+}
+
 static void *column_copy(sqlite3_stmt *stmt, int column, int64_t *ret_bytes)
 {
 	const void *data = sqlite3_column_blob(stmt, column);
@@ -91,23 +107,6 @@ static void *column_copy(sqlite3_stmt *stmt, int column, int64_t *ret_bytes)
 		memcpy(copy, data, bytes);
 	*ret_bytes = (int64_t)bytes;
 	return copy;
-}
-
-/* As the row says; one that was compressed after the row was read lies beside it. */
-static int open_left(const char *state_dir, const char *path, bool is_packed,
-		     int64_t bytes, struct output **ret, struct err *err)
-{
-	struct stored_file file = {.path = path, .is_packed = is_packed, .bytes = bytes};
-	const int found = output_open_file(state_dir, &file, ret, err);
-	const size_t length = strlen(path);
-	if (found != 0 || is_packed || length < 4 ||
-	    strcmp(path + length - 4, ".log") != 0)
-		return found;
-	AUTO_FREE char *beside =
-		mem_printf("%.*s" SEEKABLE_SUFFIX, (int)(length - 4), path);
-	file.path = beside;
-	file.is_packed = true;
-	return output_open_file(state_dir, &file, ret, err);
 }
 
 /* From the row `stmt` stands on: the columns of OUTPUT_GET. */
@@ -123,11 +122,13 @@ static int open_row(sqlite3_stmt *stmt, const char *state_dir, struct output **r
 		return 1;
 	}
 	AUTO_FREE char *path = column_text(stmt, 1);
+	const struct stored_file file = {.path = path,
+					 .is_packed = sqlite3_column_type(stmt, 4) !=
+						      SQLITE_NULL,
+					 .bytes = sqlite3_column_int64(stmt, 5)};
 	int found = 0;
 	if (text_equal(stored, "file") && path != NULL)
-		found = open_left(state_dir, path,
-				  sqlite3_column_type(stmt, 4) != SQLITE_NULL,
-				  sqlite3_column_int64(stmt, 5), ret, err);
+		found = output_open_left(state_dir, &file, ret, err);
 	return found != 0 ? found : err_set(err, ERR_GONE, "this output was removed");
 }
 
@@ -152,7 +153,7 @@ int queue_output_open(struct queue *queue, const char *state_dir, const struct j
 	struct output *live = NULL;
 	attempt_output_path(job->id, attempt, "log", path);
 	const struct stored_file growing = {.path = path};
-	const int found = output_open_file(state_dir, &growing, &live, err);
+	const int found = open_file(state_dir, &growing, &live, err);
 	if (found < 0)
 		return -1;
 	if (found == 1 && live->index_fd >= 0) {

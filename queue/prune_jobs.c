@@ -4,6 +4,7 @@
  * they went. Whoever dies in between leaves marked rows, which the next run finds. Rows
  * go last, and only when no file is left that they would be missed for. */
 #include "queue/retention_run.h"
+#include "queue/seekable.h"
 
 /* --- files that are marked --- */
 
@@ -43,6 +44,9 @@ static bool is_our_path(const char *job_id, int attempt, const char *path)
 {
 	char ours[ATTEMPT_PATH_BYTES];
 	attempt_output_path(job_id, attempt, ".log", ours);
+	if (text_equal(path, ours))
+		return true;
+	attempt_output_path(job_id, attempt, SEEKABLE_SUFFIX, ours);
 	return text_equal(path, ours);
 }
 

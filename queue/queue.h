@@ -32,6 +32,7 @@
 #include "common/common.h"
 #include "queue/callbacks.h"
 #include "queue/change.h"
+#include "queue/compress.h"
 #include "queue/dependencies.h"
 #include "queue/lanes.h"
 #include "queue/list.h"
@@ -256,7 +257,10 @@ struct attempt {
 	int64_t cpu_user_us, cpu_system_us, max_rss_bytes, read_bytes, written_bytes;
 	int64_t stdout_bytes, stderr_bytes, dropped_bytes;
 	int64_t removed_at; /* of its output; 0: it is there */
-	char stored[8]; /* "live", "row", "file", "removed"; "" when it wrote nothing */
+	char stored[8];	  /* "live", "row", "file", "removed"; "" when it wrote nothing */
+	char encoding[8]; /* of the file: "zstd"; "": as it was written */
+	int64_t file_bytes; /* that it has, compressed or looked at; 0: what was written
+			     */
 	uint8_t sha256[DIGEST_BYTES];
 };
 
@@ -340,13 +344,14 @@ ssize_t output_read(struct output *output, enum output_stream stream, int64_t of
 int output_size(struct output *output, enum output_stream stream, int64_t *ret,
 		struct err *err);
 
-/* The descriptor of the file it reads, or -1 (folded), for inotify and sendfile;
- * borrowed. */
+/* The descriptor of the file that has its bytes as they are, or -1 (folded, compressed),
+ * for inotify and sendfile; borrowed. */
 int output_fd(const struct output *output);
 
 /* Where the shim puts things, relative to the state directory. `ret` is 128 bytes.
  *   attempts/<uuid>-<n>             the attempt's journal, which is also its lock
  *   output/<YYYY-MM-DD>/<uuid>-<n>.log   its output, of the day in the job's UUIDv7
+ *   output/<YYYY-MM-DD>/<uuid>-<n>.log.zst   instead, when it was compressed
  *   output/<YYYY-MM-DD>/<uuid>-<n>.idx   the frames of that output */
 #define ATTEMPT_PATH_BYTES 128
 void attempt_key(const char *job_id, int number, char ret[ATTEMPT_KEY_BYTES]);
@@ -535,7 +540,7 @@ int queue_stop_requests(struct queue *queue, int64_t after_row, struct stop_requ
 
 struct verify_result {
 	int64_t events;	 /* rows whose hash fits */
-	int64_t outputs; /* stored outputs whose hash fits */
+	int64_t outputs; /* stored outputs whose hash fits (that of what was written) */
 	int64_t pruned; /* the last event that was pruned, 0 none: where the walk began */
 	int64_t bad_event; /* 0, or the first event row that does not fit */
 	char detail[200];  /* of the first thing that does not fit, "" */

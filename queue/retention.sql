@@ -49,7 +49,7 @@ SELECT o.job_id, o.attempt, j.uuid, o.path
 -- Then, without a file, it says that it went. Length and hash stay.
 -- name: output_left
 UPDATE output
-   SET stored = 'removed', path = NULL
+   SET stored = 'removed', path = NULL, encoding = NULL, file_bytes = NULL
  WHERE job_id = ?1 AND attempt = ?2 AND stored = 'file' AND removed_at IS NOT NULL
 
 -- Bytes that are in the row itself go at once.
@@ -147,7 +147,7 @@ DELETE FROM events WHERE id IN (SELECT id FROM events WHERE id <= ?1 ORDER BY id
 
 -- What the database knows of the attempt whose file was found, by the keys.
 -- name: sweep_attempt
-SELECT a.ended_at IS NOT NULL, o.stored, o.path
+SELECT a.ended_at IS NOT NULL, o.stored, o.encoding
   FROM jobs j
   JOIN attempts a ON a.job_id = j.id AND a.number = ?2
   LEFT JOIN output o ON o.job_id = a.job_id AND o.attempt = a.number
@@ -166,5 +166,6 @@ SELECT o.job_id, o.attempt, j.uuid, o.stdout_bytes + o.stderr_bytes
 -- The file is not there.
 -- name: output_lost
 UPDATE output
-   SET stored = 'removed', path = NULL, removed_at = coalesce(removed_at, ?3)
+   SET stored = 'removed', path = NULL, encoding = NULL, file_bytes = NULL,
+       removed_at = coalesce(removed_at, ?3)
  WHERE job_id = ?1 AND attempt = ?2 AND stored = 'file'

@@ -81,10 +81,26 @@ bool chain_head_is_named(const struct chain_head *head, const char *kind,
 int tombstones_digest(struct queue *queue, int64_t pruned_at, uint8_t ret[DIGEST_BYTES],
 		      int64_t *ret_count, struct err *err);
 
+/* --- output_names.c --- */
+
+struct output_name {
+	char job_id[JOB_ID_BYTES];
+	int attempt;
+};
+
+/* Is it "<uuid>-<number><suffix>"? */
+bool output_name_parse(const char *name, const char *suffix, struct output_name *ret);
+
+/* Is it like "2026-11-21"? */
+bool output_day_is(const char *name);
+
 /* --- output_files.c --- */
 
-/* Removes log and index of an attempt's output, by directories that are no links.
- * `is_gone` is whether neither is there any more. */
+/* Opens the directory in which an attempt's output lies, following no link; -1, errno. */
+int output_day_open(const char *state_dir, const char *job_id, int attempt);
+
+/* Removes log, compressed or not, and index of an attempt's output, by directories that
+ * are no links. `is_gone` is whether none is there any more. */
 void output_files_remove(const char *state_dir, const char *job_id, int attempt,
 			 bool *ret_is_gone);
 /* "<state_dir>/<name>" as a directory that is no link, or -1 with errno. */

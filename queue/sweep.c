@@ -13,10 +13,10 @@
 #include <unistd.h>
 
 #include "queue/retention_run.h"
+#include "queue/seekable.h"
 
 #define SLICE 250
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-#define UUID_LENGTH (JOB_ID_BYTES - 1)
 
 struct sweep {
 	bool is_preview;
@@ -29,51 +29,16 @@ struct sweep {
 	struct sweep_report report;
 };
 
-/* --- names --- */
-
-struct found {
-	char job_id[JOB_ID_BYTES];
-	int attempt;
-};
-
-/* "<uuid>-<number><suffix>" */
-static bool parse_name(const char *name, const char *suffix, struct found *ret)
-{
-	char number[12];
-	int64_t value;
-	const size_t length = strlen(name), tail = strlen(suffix);
-	if (length < UUID_LENGTH + 2 + tail || name[UUID_LENGTH] != '-' ||
-	    length - UUID_LENGTH - 1 - tail >= sizeof number ||
-	    strcmp(name + length - tail, suffix) != 0)
-		return false;
-	(void)snprintf(number, sizeof number, "%.*s",
-		       (int)(length - UUID_LENGTH - 1 - tail), name + UUID_LENGTH + 1);
-	(void)snprintf(ret->job_id, sizeof ret->job_id, "%.*s", (int)UUID_LENGTH, name);
-	if (!job_id_is_valid(ret->job_id) ||
-	    text_parse_int(number, 1, INT32_MAX, &value) != 0)
-		return false;
-	ret->attempt = (int)value;
-	return true;
-}
-
-/* "2026-11-21" */
-static bool is_day(const char *name)
-{
-	for (size_t i = 0; i < 10; i++)
-		if (i == 4 || i == 7 ? name[i] != '-' : name[i] < '0' || name[i] > '9')
-			return false;
-	return name[10] == '\0';
-}
-
 /* --- what the database knows --- */
 
 struct known {
 	bool is_there, has_ended, is_in_file;
+	bool is_packed;	   /* in a compressed one */
 	bool is_elsewhere; /* in its row, or removed */
 };
 
-static int attempt_known(struct queue *queue, const struct found *file, struct known *ret,
-			 struct err *err)
+static int attempt_known(struct queue *queue, const struct output_name *file,
+			 struct known *ret, struct err *err)
 {
 	sqlite3_stmt *stmt;
 	uint8_t low[DB_UUID_BYTES], high[DB_UUID_BYTES];
@@ -89,6 +54,7 @@ static int attempt_known(struct queue *queue, const struct found *file, struct k
 		ret->is_there = true;
 		ret->has_ended = sqlite3_column_int(stmt, 0) != 0;
 		ret->is_in_file = text_equal(stored, "file");
+		ret->is_packed = sqlite3_column_type(stmt, 2) != SQLITE_NULL;
 		ret->is_elsewhere = stored != NULL && !ret->is_in_file;
 	}
 	db_end(stmt);
@@ -116,18 +82,41 @@ static void remove_file(struct sweep *sweep, int dir_fd, const char *name)
 		sweep->report.files++;
 }
 
-/* Output of an attempt that is not known, or that is in its row or gone. An attempt of
- * which no output is recorded may be one of which the end is not known: that stays. */
+static bool is_there(int dir_fd, const char *name)
+{
+	struct stat st;
+	return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Of a log and a compressed one beside it the row names one; the other was left by a
+ * death. Never the last that there is. */
+static bool is_other_file(const struct sweep *sweep, const char *name, bool is_zst,
+			  const struct known *known)
+{
+	const int length = (int)strlen(name);
+	AUTO_FREE char *log =
+		mem_printf("%.*s", is_zst ? length - (int)strlen(".zst") : length, name);
+	AUTO_FREE char *packed = mem_printf("%s.zst", log);
+	return known->is_in_file && known->is_packed != is_zst &&
+	       is_there(dirfd(sweep->day), is_zst ? log : packed);
+}
+
+/* Output of an attempt that is not known, or that is in its row or gone, or that lies
+ * twice. An attempt of which no output is recorded may be one of which the end is not
+ * known: that stays. */
 static int look_at_output(struct queue *queue, struct sweep *sweep, const char *name,
 			  struct err *err)
 {
-	struct found file;
+	struct output_name file;
 	struct known known;
-	if (!parse_name(name, ".log", &file) && !parse_name(name, ".idx", &file))
+	const bool is_zst = output_name_parse(name, SEEKABLE_SUFFIX, &file);
+	const bool is_log = is_zst || output_name_parse(name, ".log", &file);
+	if (!is_log && !output_name_parse(name, ".idx", &file))
 		return 0;
 	if (attempt_known(queue, &file, &known, err) != 0)
 		return -1;
-	if (!known.is_there || (known.has_ended && known.is_elsewhere))
+	if (!known.is_there || (known.has_ended && known.is_elsewhere) ||
+	    (is_log && is_other_file(sweep, name, is_zst, &known)))
 		remove_file(sweep, dirfd(sweep->day), name);
 	return 0;
 }
@@ -135,9 +124,9 @@ static int look_at_output(struct queue *queue, struct sweep *sweep, const char *
 static int look_at_attempt(struct queue *queue, struct sweep *sweep, const char *name,
 			   struct err *err)
 {
-	struct found file;
+	struct output_name file;
 	struct known known;
-	if (!parse_name(name, "", &file))
+	if (!output_name_parse(name, "", &file))
 		return 0;
 	if (attempt_known(queue, &file, &known, err) != 0)
 		return -1;
@@ -185,7 +174,7 @@ static int day_open(struct sweep *sweep)
 {
 	const struct dirent *entry;
 	while (sweep->day == NULL && (entry = readdir(sweep->days)) != NULL) {
-		if (!is_day(entry->d_name))
+		if (!output_day_is(entry->d_name))
 			continue;
 		memcpy(sweep->day_name, entry->d_name, 11);
 		sweep->day = directory_open(dirfd(sweep->days), sweep->day_name);
@@ -259,7 +248,7 @@ static bool has_days(const struct queue *queue)
 	const struct dirent *entry;
 	bool has_any = false;
 	while (dir != NULL && !has_any && (entry = readdir(dir)) != NULL)
-		has_any = is_day(entry->d_name);
+		has_any = output_day_is(entry->d_name);
 	if (dir != NULL)
 		(void)closedir(dir);
 	return has_any;
@@ -267,10 +256,16 @@ static bool has_days(const struct queue *queue)
 
 static bool is_missing(int state_fd, const char *job_id, int attempt)
 {
+	static const char *const suffixes[] = {".log", SEEKABLE_SUFFIX};
 	struct stat st;
 	char path[ATTEMPT_PATH_BYTES];
-	attempt_output_path(job_id, attempt, ".log", path);
-	return fstatat(state_fd, path, &st, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT;
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+		attempt_output_path(job_id, attempt, suffixes[i], path);
+		if (fstatat(state_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
+		    errno != ENOENT)
+			return false;
+	}
+	return true;
 }
 
 /* Fills up to SLICE; *ret_looked rows were looked at. The count or -1. */

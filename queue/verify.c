@@ -2,11 +2,10 @@
  *
  * The walk goes on past the first row that does not fit, from that row's own hash, so
  * that one change is counted as one. */
-#include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
-
+#include "queue/output.h"
 #include "queue/retention_run.h"
+
+#define READ_BYTES ((size_t)64 * 1024)
 
 /* Only the first thing that does not fit is described. */
 static void complain(struct verify_result *result, const char *format, ...)
@@ -155,21 +154,26 @@ static int events_verify(struct queue *queue, struct verify_result *result,
 	return 0;
 }
 
-static int file_digest(const char *path, int64_t *ret_bytes, uint8_t ret[DIGEST_BYTES])
+/* Of the bytes that were written, however the file has them. */
+static int file_digest(const char *state_dir, const struct stored_file *file,
+		       int64_t *ret_bytes, uint8_t ret[DIGEST_BYTES], struct err *err)
 {
-	AUTO_CLOSE const int fd = sys.openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+	AUTO_FREE char *data = mem_alloc(READ_BYTES);
+	struct output *output = NULL;
 	struct digest digest;
-	char data[16384];
 	ssize_t got;
-	if (fd < 0)
-		return -1;
+	const int found = output_open_left(state_dir, file, &output, err);
+	if (found <= 0)
+		return found < 0 ? -1 : err_set(err, ERR_GONE, "there is no file");
 	*ret_bytes = 0;
 	digest_init(&digest);
-	while ((got = file_read_full(fd, data, sizeof data)) > 0) {
+	while ((got = output_read(output, OUTPUT_BOTH, *ret_bytes, data, READ_BYTES,
+				  err)) > 0) {
 		digest_add(&digest, data, (size_t)got);
 		*ret_bytes += got;
 	}
 	digest_end(&digest, ret);
+	output_close(output);
 	return got < 0 ? -1 : 0;
 }
 
@@ -179,6 +183,7 @@ static void output_verify(sqlite3_stmt *stmt, const char *state_dir,
 {
 	const char *stored = (const char *)sqlite3_column_text(stmt, 2);
 	const void *expected = sqlite3_column_blob(stmt, 4);
+	struct err err = ERR_INIT;
 	uint8_t digest[DIGEST_BYTES];
 	int64_t bytes = sqlite3_column_bytes(stmt, 6);
 	char id[JOB_ID_BYTES];
@@ -190,10 +195,13 @@ static void output_verify(sqlite3_stmt *stmt, const char *state_dir,
 		digest_of(content != NULL ? content : "", (size_t)bytes, digest);
 	} else {
 		const char *path = (const char *)sqlite3_column_text(stmt, 5);
-		AUTO_FREE char *whole = file_join(state_dir, path != NULL ? path : "");
-		if (file_digest(whole, &bytes, digest) != 0) {
+		const struct stored_file file = {
+			.path = path != NULL ? path : "",
+			.is_packed = sqlite3_column_type(stmt, 8) != SQLITE_NULL,
+			.bytes = sqlite3_column_int64(stmt, 3)};
+		if (file_digest(state_dir, &file, &bytes, digest, &err) != 0) {
 			complain(result, "output of job %s cannot be read: %s", id,
-				 strerror(errno));
+				 err.text);
 			return;
 		}
 	}

@@ -31,13 +31,18 @@ void prune_again(struct supervisor *supervisor)
 	prune_reset(supervisor);
 }
 
+bool prune_is_under_way(const struct supervisor *supervisor)
+{
+	return supervisor->pruning.retention != NULL || supervisor->pruning.sweep != NULL;
+}
+
 int prune_timeout_ms(const struct supervisor *supervisor, int timeout_ms)
 {
 	const struct pruning *pruning = &supervisor->pruning;
 	const int64_t left_us = pruning->step_due_us - clock_boot_us();
 	const int left_ms = left_us > 0 ? (int)(left_us / US_PER_MS) + 1 : 0;
 
-	if (pruning->retention == NULL && pruning->sweep == NULL)
+	if (!prune_is_under_way(supervisor))
 		return timeout_ms; /* the tick wakes us for the next run */
 	return timeout_ms >= 0 && timeout_ms < left_ms ? timeout_ms : left_ms;
 }
@@ -75,7 +80,7 @@ static void begin_due(struct supervisor *supervisor, int64_t now_us)
 	struct pruning *pruning = &supervisor->pruning;
 	const struct retention_policy *policy = &supervisor->config->retention;
 
-	if (pruning->retention != NULL || pruning->sweep != NULL)
+	if (prune_is_under_way(supervisor))
 		return;
 	if (now_us >= pruning->sweep_due_us) {
 		pruning->sweep = sweep_open(false, NULL);
@@ -138,7 +143,7 @@ void prune_between_rounds(struct supervisor *supervisor, bool is_idle)
 	if (supervisor->is_over || supervisor->is_waiting)
 		return;
 	begin_due(supervisor, now_us);
-	if ((pruning->retention == NULL && pruning->sweep == NULL) ||
+	if (!prune_is_under_way(supervisor) ||
 	    now_us < pruning->step_due_us + (is_idle ? 0 : PATIENCE_US))
 		return;
 	more = step(supervisor, &err);

@@ -44,6 +44,7 @@ static void replace(struct supervisor *supervisor, const struct config *fresh)
 	struct config old = *supervisor->config;
 
 	prune_again(supervisor);
+	compress_reset(supervisor);
 	*supervisor->config = *fresh;
 	configure_queues(supervisor);
 	config_release(&old);

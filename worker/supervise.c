@@ -319,6 +319,7 @@ static int open_all(struct supervisor *supervisor, struct err *err)
 static void close_all(struct supervisor *supervisor)
 {
 	prune_reset(supervisor);
+	compress_reset(supervisor);
 	if (supervisor->executor != NULL)
 		supervisor->ops->close(supervisor->executor);
 	works_release(supervisor);
@@ -362,9 +363,10 @@ static void run(struct supervisor *supervisor)
 	work_off(supervisor);
 	while (!supervisor->is_over) {
 		const int timeout_ms = can_wait(supervisor) ? ROUND_WAIT_US / 1000 : -1;
-		const int count =
-			epoll_wait(supervisor->epoll_fd, events, (int)ARRAY_SIZE(events),
-				   prune_timeout_ms(supervisor, timeout_ms));
+		const int rest_ms = compress_timeout_ms(
+			supervisor, prune_timeout_ms(supervisor, timeout_ms));
+		const int count = epoll_wait(supervisor->epoll_fd, events,
+					     (int)ARRAY_SIZE(events), rest_ms);
 
 		for (int i = 0; i < count; i++)
 			SOURCES[events[i].data.u64].run(supervisor);
@@ -373,6 +375,7 @@ static void run(struct supervisor *supervisor)
 		if (!supervisor->is_over && !can_wait(supervisor))
 			work_off(supervisor);
 		prune_between_rounds(supervisor, count == 0);
+		compress_between_rounds(supervisor, count == 0);
 	}
 }
 

@@ -63,6 +63,11 @@ struct pruning {
 	int64_t retention_due_us, sweep_due_us, step_due_us;
 };
 
+struct compressing {
+	struct compression *run;
+	int64_t due_us, step_due_us; /* CLOCK_BOOTTIME */
+};
+
 /* --- signals that people want sent --- */
 
 /* One that we sent, before that could be recorded. */
@@ -99,6 +104,7 @@ struct supervisor {
 	struct hand hand;    /* the works that wait for a slot */
 
 	struct pruning pruning;
+	struct compressing compressing;
 	struct unsaid_list unsaid;
 
 	bool wants_look;       /* somebody rang, or the database changed */
@@ -206,12 +212,23 @@ void prune_between_rounds(struct supervisor *supervisor, bool is_idle);
 /* How long to sleep for the next step; `timeout_ms` (-1: for ever) when none is near. */
 int prune_timeout_ms(const struct supervisor *supervisor, int timeout_ms);
 
+bool prune_is_under_way(const struct supervisor *supervisor);
+
 /* Gives up what is under way; the next one begins anew, when it is due. */
 void prune_reset(struct supervisor *supervisor);
 
 /* The same, and what was given up is due at once, retention in any case: its rules may be
  * others. To be called before the configuration goes. */
 void prune_again(struct supervisor *supervisor);
+
+/* --- compress.c --- */
+
+/* The same for compressing outputs, when retention has nothing to do. */
+void compress_between_rounds(struct supervisor *supervisor, bool is_idle);
+int compress_timeout_ms(const struct supervisor *supervisor, int timeout_ms);
+
+/* Gives up what is under way; the next run may begin at once, by other settings. */
+void compress_reset(struct supervisor *supervisor);
 
 /* --- adopt.c --- */
 

@@ -393,7 +393,7 @@ static void test_a_death_at_any_commit_loses_nothing(void **state)
 static void test_a_death_between_files_loses_nothing(void **state)
 {
 	(void)state;
-	assert_int_equal(die_everywhere(false), 4);
+	assert_int_equal(die_everywhere(false), 6);
 }
 
 /* What was marked goes, even if no rule lets it go any more: its file may be gone. */

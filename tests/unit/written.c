@@ -173,3 +173,46 @@ void written_import(struct written *w, bool is_folded)
 	}
 	assert_int_equal(fixture_import(w->f, &w->claims.item[0], &end), 1);
 }
+
+void written_letters(struct written *w, uint32_t seed, int stretches, int longest,
+		     const char *letters)
+{
+	const size_t count = strlen(letters) + 1; /* NUL as well */
+	char data[512];
+	uint32_t random = seed;
+	for (int i = 0; i < stretches; i++) {
+		random = random * 1664525 + 1013904223;
+		const size_t bytes = (random >> 8) % (unsigned)longest;
+		for (size_t k = 0; k < bytes; k++) {
+			random = random * 1664525 + 1013904223;
+			data[k] = letters[(random >> 8) % count];
+		}
+		if (i == 0 || random >> 30 > 0)
+			written_frame(w,
+				      random >> 29 & 1 ? OUTPUT_STDERR : OUTPUT_STDOUT);
+		written_bytes(w, data, bytes);
+	}
+}
+
+void written_path(const struct written *w, const char *suffix, char ret[256])
+{
+	char name[ATTEMPT_PATH_BYTES];
+	attempt_output_path(w->claims.item[0].job.id, 1, suffix, name);
+	(void)snprintf(ret, 256, "%s/%s", w->f->dir, name);
+}
+
+void written_compress(struct written *w)
+{
+	struct compression *run = compression_open(1);
+	char path[256];
+	int more;
+	while ((more = queue_compression_step(w->f->queue, run, &w->f->err)) == 1)
+		;
+	assert_done(more, &w->f->err);
+	assert_true(compression_report(run).outputs > 0);
+	compression_close(run);
+	written_path(w, ".log", path);
+	assert_int_equal(access(path, F_OK), -1);
+	written_path(w, ".log.zst", path);
+	assert_int_equal(access(path, F_OK), 0);
+}

@@ -26,6 +26,9 @@ void written_bytes(struct written *w, const void *data, size_t bytes);
 void written_add(struct written *w, enum output_stream stream, const char *text);
 /* Random stretches, also of no bytes, of both streams. */
 void written_random(struct written *w, unsigned seed, int stretches, int longest);
+/* The same of few letters and NUL, so that lines and needles meet at every border. */
+void written_letters(struct written *w, uint32_t seed, int stretches, int longest,
+		     const char *letters);
 struct output *written_output(struct written *w);
 const struct buf *written_oracle(const struct written *w, enum output_stream stream);
 /* From `offset` on, in pieces of `piece` bytes, it is the oracle's bytes to the end. */
@@ -34,5 +37,9 @@ void written_check_from(const struct written *w, struct output *output,
 void written_check(const struct written *w, struct output *output);
 /* How the files are left when the attempt has ended. */
 void written_import(struct written *w, bool is_folded);
+/* Then: until nothing more is to be compressed. */
+void written_compress(struct written *w);
+/* A path of its files. */
+void written_path(const struct written *w, const char *suffix, char ret[256]);
 
 #endif
