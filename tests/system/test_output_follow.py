@@ -1,6 +1,7 @@
 """The raw output over HTTP: its last lines, with times, from a byte on, while it grows, for slow
 clients."""
 
+import contextlib
 import datetime
 import os
 import re
@@ -270,7 +271,10 @@ def test_who_takes_nothing_is_cut_and_resumes(reeve, via, tail):
         assert reeve.wait(job)["state"] == "succeeded"
         # Nobody reads from here on, until the server has given up.
         wait_until(lambda: f"{job['id']}" not in open_files(reeve), "the connection is cut")
-        answer = read_all(lazy)
+        answer = b""
+        with contextlib.suppress(ConnectionResetError):
+            while piece := lazy.recv(65536):
+                answer += piece
     assert not answer.endswith(b"\r\n0\r\n\r\n")
     assert len(answer) < 40000000
     if tail == "?follow=1":
