@@ -12,7 +12,7 @@
 
 /* A page is about a block of the feed, and looked for in so few events that others of the
  * same thread do not wait for long. */
-#define STREAM_EVENTS 32
+#define STREAM_EVENTS 64
 #define STREAM_LOOKED 2000
 
 /* More data than this is left out, so that a stream has a bound: a change of many labels
@@ -153,7 +153,9 @@ static enum feed_next stream_next(void *cls, bool is_newer, struct buf *out,
 	}
 	if (is_over)
 		return FEED_END;
-	return stream->has_more ? FEED_BYTES : FEED_LATER;
+	if (stream->has_more)
+		return FEED_BYTES;
+	return out->length > 0 ? FEED_CAUGHT_UP : FEED_LATER;
 }
 
 static void stream_idle(void *cls, struct buf *out)
