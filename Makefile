@@ -4,7 +4,7 @@
 #   make check            unit and system tests        make unit / make system: one of them
 #   make lint             format, warnings as errors, includes, sizes, static analysis
 #   make SAN=address,undefined …   the same under sanitizers, in build/san-address-undefined/
-#   make bench            what docs/performance.md has  make schema: rewrite schema.sql
+#   make bench            rates beside their limits    make schema: rewrite schema.sql
 #   make install DESTDIR= PREFIX=/usr
 
 PREFIX  ?= /usr/local
