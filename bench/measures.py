@@ -27,7 +27,7 @@ REFERENCE_WAIT = 1500  # ten times httpexec: calls a second
 class Must:
     """Kept when the figure is `sign` one of the bounds: a factor of another row, or itself."""
     sign: str  # >= or <=
-    bounds: tuple  # (factor, row name or None)
+    bounds: tuple  # (factor or None: nothing was promised, row name or None)
 
 
 def at_least(factor, of=None):
@@ -36,6 +36,11 @@ def at_least(factor, of=None):
 
 def at_most(factor, of=None):
     return Must("<=", ((factor, of),))
+
+
+def beside(of):
+    """Only shown: how much it is of another row."""
+    return Must(">=", ((None, of),))
 
 
 def no_worse_than_linear():
@@ -107,13 +112,13 @@ ROWS = (
         derive=lambda *parts: sum(parts), uses=("http_ms", "commit_ms", "spawn_ms")),
     Row("start_ms", "latency", "submission to the program's main(), idle, median", "ms", jobs.start,
         must=(at_most(3, "start_floor_ms"),)),
-    Row("start_p99_ms", "latency", "… 99 of 100", "ms", by="start_ms",
+    Row("start_p99_ms", "latency", "submission to the program's main(), idle, 99 of 100", "ms", by="start_ms",
         must=(at_most(10, "start_floor_ms"),)),
     Row("webhook", "latency", "webhook, `true` over 8 connections", "/s", peers.webhook),
     Row("wait_goal", "latency", "ten times httpexec (scaled by the bare loop)", "/s",
         derive=scaled(REFERENCE_WAIT), uses=("spawn",)),
     Row("wait", "latency", "submission with ?wait, `true` over 8 connections", "/s", jobs.wait_rate,
-        must=(at_least(1, "wait_goal"), at_least(1, "webhook")), history=True),
+        must=(at_least(1, "wait_goal"), beside("webhook")), history=True),
     # reads
     Row("http_read", "reads", "libmicrohttpd, constant answer to GET, 64 connections", "/s",
         rates.http_constant_read),
@@ -192,7 +197,8 @@ def chosen(rows, words):
         raise SystemExit(f"bench: no measure and no topic is called {', '.join(sorted(unknown))}; "
                          f"there are: {', '.join(by_name)}")
     for row in rows:
-        if not words or row.name in words or row.topic in words or (row.by or "") in words:
+        meant = {row.name, row.name.removesuffix(HISTORY), row.topic, row.by}
+        if not words or meant & set(words):
             want(row.name)
     return [row for row in rows if row.name in wanted]
 

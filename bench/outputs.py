@@ -13,6 +13,7 @@ MIB = 1 << 20
 def cat(bench):
     """The same program through a pipe to `cat > file`: MiB a second."""
     size = bench.scale.output_mib
+    os.sync()  # what others wrote before is not to be waited for here
     with open(bench.path("out"), "wb") as out:
         begin = time.monotonic()
         writer = subprocess.Popen([bench.program("pour"), str(size)], stdout=subprocess.PIPE)
@@ -26,6 +27,7 @@ def cat(bench):
 
 def write_job(bench, reeve):
     """The job that wrote it all, once it has ended, and the seconds until that was known."""
+    os.sync()
     begin = time.monotonic()
     job = reeve.submit(bench.program("pour"), bench.scale.output_mib,
                        limits={"output_bytes": bench.scale.output_mib * MIB})

@@ -38,18 +38,18 @@ def line(x1, y1, x2, y2, kind):
 
 
 def promises(result):
-    """(title, what of, bound, kept) of each bound that was measured against another figure."""
+    """(row, bound, kept) of each bound that was measured against another figure."""
     for row in result["rows"]:
         for must in row["must"]:
             for bound in must["bounds"]:
-                if bound["of"] and bound["of"] != "exponent" and "median" in bound:
+                if bound["of"] not in (None, "exponent") and bound["need"] and "median" in bound:
                     yield row, bound, must["is_kept"]
 
 
 def reached_plot(result):
     """Bars of reached / needed, so that 1 is the mark for each; with <= turned round."""
     rows = list(promises(result))
-    left, right, step, top = 20, WIDTH - 90, 46, 34
+    left, right, step, top = 20, WIDTH - 106, 46, 34
     height = top + step * len(rows) + 40
     longest = 3.0  # of what was needed; beyond it a bar is cut and says its figure
 
@@ -70,9 +70,9 @@ def reached_plot(result):
                   f'<rect x="{left}" y="{y + 20}" width="{x_of(median) - left:.1f}" height="12" '
                   f'class="{"reached" if is_kept else "missed"}"/>',
                   line(x_of(ends[0]), y + 26, x_of(ends[1]), y + 26, "width"),
-                  text(right + 8, y + 30, f"{report.factor(bound['median'])} "
-                       f"({ {'>=': '≥', '<=': '≤'}[bound['sign']] } {report.factor(bound['need'])})")]
-    parts.append(line(x_of(1), top, x_of(1), height - 36, "need"))
+                  line(x_of(1), y + 17, x_of(1), y + 35, "need"),
+                  text(WIDTH - 4, y + 30, f"{report.factor(bound['median'])} "
+                       f"({report.SIGNS[bound['sign']]} {report.factor(bound['need'])})", "end")]
     return svg(height, "What was reached of what", parts)
 
 

@@ -35,7 +35,8 @@ def judged(row, must, found, titles, missing):
         if values:
             bound.update(spread(values))
             median = bound["median"]
-            bound["is_kept"] = median >= factor if must.sign == ">=" else median <= factor
+            if factor is not None:
+                bound["is_kept"] = median >= factor if must.sign == ">=" else median <= factor
         else:
             bound["why_not"] = missing.get(of) or "not measured in this run"
         bounds.append(bound)
@@ -90,6 +91,7 @@ def summary(run, options):
 # --- text -----------------------------------------------------------------------------------
 
 
+SIGNS = {">=": "≥", "<=": "≤"}
 WIDTH = 78  # of what a line is about
 
 
@@ -105,18 +107,20 @@ def factor(value):
     return format(value, ",.2f" if value < 100 else ",.0f")
 
 
-def bound_text(bound, unit):
-    """('of the limit L', '0.70', '0.67 to 0.74', '≥ 0.40'), or a reason instead of figures."""
+def bound_text(bound):
+    """('of: limit L', '0.70', '0.67 to 0.74', '≥ 0.40'), or a reason instead of figures."""
     what = {None: "itself", "exponent": "exponent of its growth"}.get(bound["of"]) or "of: " + bound["title"]
-    sign = {">=": "≥", "<=": "≤"}[bound["sign"]]
-    need = f"{sign} {number(bound['need']) if bound['of'] is None else factor(bound['need'])}"
+    sign = SIGNS[bound["sign"]]
+    form = number if bound["of"] is None else factor
+    need = f"{sign} {form(bound['need'])}" if bound["need"] is not None else ""
     if "why_not" in bound:
         return what, bound["why_not"], "", need
-    form = number if bound["of"] is None else factor
     return what, form(bound["median"]), f"{form(bound['min'])} to {form(bound['max'])}", need
 
 
 def verdict(must):
+    if all(bound["need"] is None for bound in must["bounds"]):
+        return ""
     return {True: "kept", False: "MISSED", None: "unknown"}[must["is_kept"]]
 
 
@@ -135,7 +139,7 @@ def lines(result):
             yield True, f"{row['title']}, {row['unit']}", row["why_not"], "", "", ""
         for must in row["must"]:
             for place, bound in enumerate(must["bounds"]):
-                what, figure, width, need = bound_text(bound, row["unit"])
+                what, figure, width, need = bound_text(bound)
                 said = verdict(must) if place == len(must["bounds"]) - 1 else "or"
                 yield False, what, figure, width, need, said
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree
@@ -119,6 +120,21 @@ def test_a_failed_measure_fails_the_run_and_spares_the_others(tmp_path):
     rows = rows_of(json.loads(found.read_text()))
     assert rows["spawn"]["median"] > 0
     assert rows["sqlite"]["why_not"].startswith("failed: ")
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+def test_where_counts_system_calls_of_both_ways():
+    done = subprocess.run([os.path.join(BENCH, "where"), "--jobs", "40", "--dir", "/tmp"],
+                          capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    calls = re.findall(r"([\d.]+) system calls a job", done.stdout)
+    assert len(calls) == 2 and all(float(number) >= 3 for number in calls), done.stdout
+    # A submission is received, and a job is given its three streams.
+    (received, *_), (streams,) = (re.findall(rf"([\d.]+)  {name}\n", done.stdout)
+                                  for name in ("recvfrom", "dup2"))
+    assert float(received) >= 1 and float(streams) >= 3, done.stdout
+    cpu = re.findall(r"([\d.]+) us", done.stdout)
+    assert len(cpu) == 4 and all(float(number) > 0 for number in cpu[:3]), done.stdout
 
 
 @pytest.mark.parametrize("points, wanted", [
