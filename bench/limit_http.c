@@ -1,11 +1,11 @@
 /* limit_http.c - how many answers a second libmicrohttpd gives when there is nothing to
  * do.
  *
- *   limit_http SOCKET THREADS
+ *   limit_http SOCKET THREADS STATUS FILE
  *
- * Takes a body, forgets it, and answers 201 with constant bytes of the size of a job's
- * description, on a Unix socket, in the mode that the intake uses (epoll, a pool of
- * threads). Ends when stdin does. */
+ * Takes a body, forgets it, and answers STATUS with the constant bytes of FILE, on a Unix
+ * socket, in the mode that the intake uses (epoll, a pool of threads). Ends when stdin
+ * does. */
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,20 +16,10 @@
 
 #include "bench/tools.h"
 
-/* As long as what the intake answers to a submission. */
-static char answer[] = "{\"id\": \"0193f2c4-5a00-7abc-8def-0123456789ab\", \"state\": "
-		       "\"queued\", \"reason\": null, "
-		       "\"name\": null, \"command\": [\"/usr/bin/true\"], \"queue\": "
-		       "\"default\", \"priority\": 0, "
-		       "\"labels\": {}, \"owner\": \"uid:1000\", \"submitted_at\": "
-		       "\"2026-01-01T00:00:00.000000Z\", "
-		       "\"started_at\": null, \"finished_at\": null, \"attempt\": 0, "
-		       "\"max_attempts\": 1, "
-		       "\"exit_code\": null, \"signal\": null, \"timeout_s\": null, "
-		       "\"process\": null, \"output\": "
-		       "{\"stdout_bytes\": 0, \"stderr_bytes\": 0, \"dropped_bytes\": 0, "
-		       "\"stored\": null}, "
-		       "\"version\": 1}\n";
+struct answer {
+	unsigned status;
+	struct MHD_Response *response;
+};
 
 static enum MHD_Result handle(void *cls, struct MHD_Connection *connection,
 			      const char *url, const char *method, const char *version,
@@ -45,8 +35,8 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection,
 		*data_bytes = 0;
 		return MHD_YES;
 	}
-	struct MHD_Response *const response = cls;
-	return MHD_queue_response(connection, 201, response);
+	const struct answer *const answer = cls;
+	return MHD_queue_response(connection, answer->status, answer->response);
 }
 
 static int listen_unix(const char *path)
@@ -68,25 +58,30 @@ static int listen_unix(const char *path)
 
 int main(int argc, char **argv)
 {
-	if (argc != 3) {
-		fprintf(stderr, "usage: limit_http SOCKET THREADS\n");
+	if (argc != 5) {
+		fprintf(stderr, "usage: limit_http SOCKET THREADS STATUS FILE\n");
 		return 2;
 	}
 	const unsigned threads = (unsigned)number(argv[2], "THREADS", 1, 1024);
-	struct MHD_Response *const response = MHD_create_response_from_buffer(
-		strlen(answer), answer, MHD_RESPMEM_PERSISTENT);
-	if (!response ||
-	    MHD_add_response_header(response, "Content-Type", "application/json") ==
-		    MHD_NO ||
-	    MHD_add_response_header(response, "Location",
+	size_t bytes;
+	char *const body = read_file(argv[4], &bytes);
+	struct answer answer = {
+		.status = (unsigned)number(argv[3], "STATUS", 200, 599),
+		.response = MHD_create_response_from_buffer(bytes, body,
+							    MHD_RESPMEM_PERSISTENT),
+	};
+	if (!answer.response ||
+	    MHD_add_response_header(answer.response, "Content-Type",
+				    "application/json") == MHD_NO ||
+	    MHD_add_response_header(answer.response, "Location",
 				    "/v1/jobs/0193f2c4-5a00-7abc-8def-0123456789ab") ==
 		    MHD_NO)
 		die("response");
 	/* One thread is asked for without a pool, as libmicrohttpd wants it. */
 	struct MHD_Daemon *const daemon = MHD_start_daemon(
-		MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, handle, response,
+		MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, handle, &answer,
 		MHD_OPTION_LISTEN_SOCKET, listen_unix(argv[1]),
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned)2048,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned)4096,
 		threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, threads,
 		MHD_OPTION_END);
 	if (!daemon)
@@ -97,6 +92,7 @@ int main(int argc, char **argv)
 	while (read(STDIN_FILENO, &byte, 1) > 0)
 		;
 	MHD_stop_daemon(daemon);
-	MHD_destroy_response(response);
+	MHD_destroy_response(answer.response);
+	free(body);
 	return 0;
 }

@@ -38,14 +38,9 @@ static void execute(const struct storage *storage, const char *sql)
 
 static void execute_file(const struct storage *storage, const char *path)
 {
-	static char sql[1 << 20];
-	FILE *const file = fopen(path, "r");
-	if (!file)
-		die(path);
-	const size_t bytes = fread(sql, 1, sizeof sql - 1, file);
-	sql[bytes] = '\0';
-	fclose(file);
+	char *const sql = read_file(path, NULL);
 	execute(storage, sql);
+	free(sql);
 }
 
 static sqlite3_stmt *prepare(const struct storage *storage, const char *sql)
@@ -121,7 +116,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	const int64_t batch = number(argv[2], "BATCH", 1, 1000000);
-	const int64_t limit_ns = number(argv[3], "SECONDS", 1, 3600) * 1000000000;
+	const int64_t limit_ns = seconds_ns(argv[3], "SECONDS");
 	struct storage storage = {0};
 	storage_open(&storage, argv[1], argv + 4);
 	const int64_t begin_ns = now_ns();

@@ -1,33 +1,39 @@
-/* load.c - submits jobs over kept-alive connections as fast as the server answers.
+/* load.c - asks the same again and again, over kept-alive connections, as fast as the
+ * server answers.
  *
- *   load unix:PATH|HOST:PORT CONNECTIONS (SECONDS s | COUNT) BODY [HEADER ...]
+ *   load [-m METHOD] [-p PATH | -P FILE] [-b BODY | -B FILE] [-H HEADER]... [-e STATUS]
+ *        [-k http|beanstalk] unix:PATH|ADDRESS:PORT CONNECTIONS SECONDSs|COUNT
  *
- * One thread, epoll. Each connection has one request out at any time and sends the next
- * when the whole answer is there. Prints one line of JSON: how many were answered 201,
- * what else came, the rate, and how long answers took. Ends with 1 if anything but 201
- * came. */
-#include <arpa/inet.h>
+ * POST /v1/jobs and 201 unless said otherwise; the paths in FILE, one a line, are asked
+ * for in turn. With -k beanstalk BODY is put into a beanstalkd's tube. One thread, epoll.
+ * Each connection has one request out at any time and sends the next when the whole
+ * answer is there. Prints one line of JSON: how many were answered as expected, what else
+ * came, the rate, and how long answers took. Ends with 1 if anything else came. */
 #include <errno.h>
-#include <netinet/tcp.h>
+#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "bench/client.h"
 #include "bench/tools.h"
 
-#define ANSWER_BYTES_MAX 65536
-#define SAMPLES_MAX (1 << 22)
+#define ANSWER_BYTES_MAX (1 << 20)
+#define HEADERS_MAX 16
+#define PATHS_MAX 100000
+
+struct request {
+	char *data;
+	size_t bytes;
+};
 
 struct connection {
 	int fd;
-	size_t sent; /* of the request */
-	size_t got;  /* of the answer */
+	size_t got; /* of the answer */
 	int64_t begin_ns;
 	char answer[ANSWER_BYTES_MAX];
 };
@@ -35,64 +41,110 @@ struct connection {
 struct load {
 	int epoll_fd;
 	struct connection *connection;
-	char *request;
-	size_t request_bytes;
-	int64_t begun,
-		count_max; /* requests; count_max 0: as many as fit into the time */
+	const struct protocol *protocol;
+	const char *target, *method, *path, *paths_file, *body;
+	char *headers[HEADERS_MAX + 1];
+	int status;
+	struct request *request; /* asked in turn */
+	size_t requests;
+	int64_t begun;
+	int64_t count_max; /* 0: as many as fit into the time */
 	int64_t end_ns;
-	int64_t created, other, open;
-	uint32_t *sample_us; /* how long each answer took */
-	size_t samples;
+	int64_t expected, other, open;
+	struct samples samples;
 };
 
-static int dial(const char *target)
+/* What differs between kinds of servers. */
+struct protocol {
+	const char *name;
+	void (*prepare)(struct load *load);
+	/* Length of the whole answer, or 0 while that cannot be said. */
+	size_t (*answer_bytes)(const char *answer);
+	bool (*is_expected)(const struct load *load, const char *answer);
+};
+
+/* --- HTTP ------------------------------------------------------------------------- */
+
+static void http_add(struct load *load, const char *path)
 {
-	struct sockaddr_storage address = {0};
-	socklen_t bytes;
-	if (strncmp(target, "unix:", 5) == 0) {
-		struct sockaddr_un *const local = (struct sockaddr_un *)&address;
-		local->sun_family = AF_UNIX;
-		snprintf(local->sun_path, sizeof local->sun_path, "%s", target + 5);
-		bytes = sizeof *local;
-	} else {
-		struct sockaddr_in *const in = (struct sockaddr_in *)&address;
-		char host[64];
-		const char *const colon = strrchr(target, ':');
-		if (!colon || (size_t)(colon - target) >= sizeof host) {
-			fprintf(stderr, "load: %s: unix:PATH or ADDRESS:PORT\n", target);
-			exit(2);
-		}
-		snprintf(host, sizeof host, "%.*s", (int)(colon - target), target);
-		in->sin_family = AF_INET;
-		in->sin_port = htons((uint16_t)number(colon + 1, "PORT", 1, 65535));
-		if (inet_pton(AF_INET, host, &in->sin_addr) != 1)
-			die(host);
-		bytes = sizeof *in;
-	}
-	const int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (const struct sockaddr *)&address, bytes) < 0)
-		die(target);
-	if (address.ss_family == AF_INET)
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-	return fd;
+	struct request *const request = &load->request[load->requests++];
+	request->data = make_request(load->target, load->method, path, load->headers,
+				     load->body, &request->bytes);
 }
 
-static void make_request(struct load *load, const char *body, char **headers)
+static void http_prepare(struct load *load)
 {
-	const size_t room = strlen(body) + 65536;
-	load->request = malloc(room);
-	if (!load->request)
-		die("malloc");
-	int length = snprintf(load->request, room,
-			      "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\n"
-			      "Content-Type: application/json\r\nContent-Length: %zu\r\n",
-			      strlen(body));
-	for (; *headers; headers++)
-		length += snprintf(load->request + length, room - (size_t)length,
-				   "%s\r\n", *headers);
-	length += snprintf(load->request + length, room - (size_t)length, "\r\n%s", body);
-	load->request_bytes = (size_t)length;
+	if (!load->paths_file) {
+		http_add(load, load->path);
+		return;
+	}
+	char *const text = read_file(load->paths_file, NULL);
+	char *rest = NULL;
+	for (char *line = strtok_r(text, "\n", &rest); line && load->requests < PATHS_MAX;
+	     line = strtok_r(NULL, "\n", &rest))
+		http_add(load, line);
+	free(text);
 }
+
+static size_t http_answer_bytes(const char *answer)
+{
+	const struct head head = read_head(answer);
+	if (head.is_chunked) {
+		fprintf(stderr, "load: answers in chunks are not understood\n");
+		exit(1);
+	}
+	return head.bytes ? head.bytes + head.body_bytes : 0;
+}
+
+static bool http_is_expected(const struct load *load, const char *answer)
+{
+	return read_head(answer).status == load->status;
+}
+
+/* --- beanstalkd ------------------------------------------------------------------- */
+
+static void beanstalk_prepare(struct load *load)
+{
+	struct request *const request = &load->request[load->requests++];
+	FILE *const out = open_memstream(&request->data, &request->bytes);
+	if (!out || !load->body)
+		die("beanstalk: a body");
+	fprintf(out, "put 0 0 60 %zu\r\n%s\r\n", strlen(load->body), load->body);
+	if (fclose(out))
+		die("beanstalk: a request");
+}
+
+static size_t beanstalk_answer_bytes(const char *answer)
+{
+	const char *const end = strstr(answer, "\r\n");
+	return end ? (size_t)(end - answer) + 2 : 0;
+}
+
+static bool beanstalk_is_expected(const struct load *load, const char *answer)
+{
+	(void)load;
+	return strncmp(answer, "INSERTED ", 9) == 0;
+}
+
+/* clang-format off */
+static const struct protocol PROTOCOLS[] = {
+	{.name = "http", .prepare = http_prepare, .answer_bytes = http_answer_bytes,
+	 .is_expected = http_is_expected},
+	{.name = "beanstalk", .prepare = beanstalk_prepare,
+	 .answer_bytes = beanstalk_answer_bytes, .is_expected = beanstalk_is_expected},
+};
+/* clang-format on */
+
+static const struct protocol *protocol_named(const char *name)
+{
+	for (size_t i = 0; i < sizeof PROTOCOLS / sizeof PROTOCOLS[0]; i++)
+		if (strcmp(PROTOCOLS[i].name, name) == 0)
+			return &PROTOCOLS[i];
+	fprintf(stderr, "load: -k http or -k beanstalk\n");
+	exit(2);
+}
+
+/* --- the loop --------------------------------------------------------------------- */
 
 /* The next request goes out, unless enough have; then the connection is closed. */
 static void begin(struct load *load, struct connection *connection)
@@ -103,46 +155,20 @@ static void begin(struct load *load, struct connection *connection)
 		load->open--;
 		return;
 	}
-	load->begun++;
+	const struct request *const request =
+		&load->request[(size_t)load->begun++ % load->requests];
 	connection->got = 0;
 	connection->begin_ns = now;
-	connection->sent = 0;
-	while (connection->sent < load->request_bytes) {
-		const ssize_t n =
-			send(connection->fd, load->request + connection->sent,
-			     load->request_bytes - connection->sent, MSG_NOSIGNAL);
-		if (n < 0)
-			die("send");
-		connection->sent += (size_t)n;
-	}
-}
-
-/* Length of the whole answer once its head is there, else 0. */
-static size_t answer_length(struct connection *connection)
-{
-	connection->answer[connection->got] = '\0';
-	const char *const head_end = strstr(connection->answer, "\r\n\r\n");
-	if (!head_end)
-		return 0;
-	size_t body_bytes = 0;
-	for (const char *line = connection->answer; line < head_end;
-	     line = strstr(line, "\r\n") + 2) {
-		if (strncasecmp(line, "Content-Length:", 15) == 0)
-			body_bytes = (size_t)strtoul(line + 15, NULL, 10);
-	}
-	return (size_t)(head_end - connection->answer) + 4 + body_bytes;
+	send_all(connection->fd, request->data, request->bytes);
 }
 
 static void finish(struct load *load, struct connection *connection)
 {
-	if (strncmp(connection->answer, "HTTP/1.1 201", 12) == 0) {
-		load->created++;
-	} else if (load->other++ == 0) {
+	if (load->protocol->is_expected(load, connection->answer))
+		load->expected++;
+	else if (load->other++ == 0)
 		fprintf(stderr, "load: %s\n", connection->answer);
-	}
-	if (load->samples < SAMPLES_MAX)
-		load->sample_us[load->samples++] =
-			(uint32_t)((now_ns() - connection->begin_ns) / 1000);
+	samples_add(&load->samples, now_ns() - connection->begin_ns);
 	begin(load, connection);
 }
 
@@ -156,26 +182,14 @@ static void receive(struct load *load, struct connection *connection)
 		die("the server closed a connection");
 	}
 	connection->got += (size_t)n;
-	const size_t length = answer_length(connection);
-	if (length >= sizeof connection->answer) {
-		fprintf(stderr, "load: an answer of %zu bytes is too long\n", length);
+	connection->answer[connection->got] = '\0';
+	const size_t bytes = load->protocol->answer_bytes(connection->answer);
+	if (bytes >= sizeof connection->answer) {
+		fprintf(stderr, "load: an answer of %zu bytes is too long\n", bytes);
 		exit(1);
 	}
-	if (length && connection->got >= length)
+	if (bytes && connection->got >= bytes)
 		finish(load, connection);
-}
-
-static int by_value(const void *a, const void *b)
-{
-	const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-	return (x > y) - (x < y);
-}
-
-static double percentile_ms(const struct load *load, double part)
-{
-	if (!load->samples)
-		return 0;
-	return load->sample_us[(size_t)((double)(load->samples - 1) * part)] / 1e3;
 }
 
 static void drive(struct load *load)
@@ -192,14 +206,14 @@ static void drive(struct load *load)
 	}
 }
 
-static void connect_all(struct load *load, const char *target, int64_t connections)
+static void connect_all(struct load *load, int64_t connections)
 {
 	load->connection = calloc((size_t)connections, sizeof *load->connection);
 	if (!load->connection)
 		die("calloc");
 	for (int64_t i = 0; i < connections; i++) {
 		struct connection *const connection = &load->connection[i];
-		connection->fd = dial(target);
+		connection->fd = dial(load->target);
 		struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
 		if (epoll_ctl(load->epoll_fd, EPOLL_CTL_ADD, connection->fd, &event) < 0)
 			die("epoll_ctl");
@@ -208,43 +222,106 @@ static void connect_all(struct load *load, const char *target, int64_t connectio
 	}
 }
 
+/* --- the command line ------------------------------------------------------------- */
+
+_Noreturn static void usage(void)
+{
+	fprintf(stderr,
+		"usage: load [-m METHOD] [-p PATH | -P FILE] [-b BODY | -B FILE] "
+		"[-H HEADER]... [-e STATUS]\n"
+		"            [-k http|beanstalk] unix:PATH|ADDRESS:PORT CONNECTIONS "
+		"SECONDSs|COUNT\n");
+	exit(2);
+}
+
+static void add_header(struct load *load, char *header)
+{
+	for (size_t i = 0; i < HEADERS_MAX; i++) {
+		if (!load->headers[i]) {
+			load->headers[i] = header;
+			return;
+		}
+	}
+	usage();
+}
+
+static void read_options(struct load *load, int argc, char **argv)
+{
+	int option;
+	while ((option = getopt(argc, argv, "m:p:P:b:B:H:e:k:")) != -1) {
+		switch (option) {
+		case 'm':
+			load->method = optarg;
+			break;
+		case 'p':
+			load->path = optarg;
+			break;
+		case 'P':
+			load->paths_file = optarg;
+			break;
+		case 'b':
+			load->body = optarg;
+			break;
+		case 'B':
+			load->body = read_file(optarg, NULL);
+			break;
+		case 'H':
+			add_header(load, optarg);
+			break;
+		case 'e':
+			load->status = (int)number(optarg, "-e", 100, 599);
+			break;
+		case 'k':
+			load->protocol = protocol_named(optarg);
+			break;
+		default:
+			usage();
+		}
+	}
+	if (argc - optind != 3)
+		usage();
+	load->target = argv[optind];
+}
+
+static void read_amount(struct load *load, char *text)
+{
+	const size_t bytes = strlen(text);
+	if (bytes > 0 && text[bytes - 1] == 's') {
+		text[bytes - 1] = '\0';
+		load->end_ns = now_ns() + seconds_ns(text, "SECONDSs");
+	} else {
+		load->count_max = number(text, "SECONDSs|COUNT", 1, 1000000000);
+	}
+}
+
 int main(int argc, char **argv)
 {
-	if (argc < 5) {
-		fprintf(stderr, "usage: load unix:PATH|ADDRESS:PORT CONNECTIONS "
-				"SECONDSs|COUNT BODY "
-				"[HEADER...]\n");
-		return 2;
-	}
-	struct load load = {.epoll_fd = epoll_create1(EPOLL_CLOEXEC)};
-	char *const how_long = argv[3];
-	const size_t last = strlen(how_long) - 1;
-	const bool is_timed = how_long[last] == 's';
-	if (is_timed)
-		how_long[last] = '\0';
-	const int64_t amount = number(how_long, "SECONDSs|COUNT", 1, 1000000000);
-	const int64_t connections = number(argv[2], "CONNECTIONS", 1, 10000);
-	make_request(&load, argv[4], argv + 5);
-	load.sample_us = malloc(SAMPLES_MAX * sizeof *load.sample_us);
-	if (!load.sample_us || load.epoll_fd < 0)
+	struct load load = {.epoll_fd = epoll_create1(EPOLL_CLOEXEC),
+			    .protocol = &PROTOCOLS[0],
+			    .method = "POST",
+			    .path = "/v1/jobs",
+			    .status = 201};
+	read_options(&load, argc, argv);
+	load.request = calloc(PATHS_MAX, sizeof *load.request);
+	if (!load.request || load.epoll_fd < 0)
 		die("start");
+	samples_init(&load.samples);
+	load.protocol->prepare(&load);
+	if (load.requests == 0)
+		usage();
+	const int64_t connections = number(argv[optind + 1], "CONNECTIONS", 1, 10000);
 
 	const int64_t begin_ns = now_ns();
-	load.end_ns = begin_ns + (is_timed ? amount * 1000000000 : 0);
-	load.count_max = is_timed ? 0 : amount;
-	connect_all(&load, argv[1], connections);
+	read_amount(&load, argv[optind + 2]);
+	connect_all(&load, connections);
 	drive(&load);
 	const double seconds = (double)(now_ns() - begin_ns) / 1e9;
 
-	qsort(load.sample_us, load.samples, sizeof *load.sample_us, by_value);
-	printf("{\"created\": %lld, \"other\": %lld, \"seconds\": %.3f, \"per_second\": "
-	       "%.1f, "
-	       "\"p50_ms\": %.3f, \"p99_ms\": %.3f, \"max_ms\": %.3f}\n",
-	       (long long)load.created, (long long)load.other, seconds,
-	       (double)load.created / seconds, percentile_ms(&load, 0.5),
-	       percentile_ms(&load, 0.99), percentile_ms(&load, 1));
-	free(load.connection);
-	free(load.sample_us);
-	free(load.request);
+	printf("{\"expected\": %lld, \"other\": %lld, \"seconds\": %.6f, "
+	       "\"per_second\": %.1f, ",
+	       (long long)load.expected, (long long)load.other, seconds,
+	       (double)load.expected / seconds);
+	samples_print(&load.samples);
+	printf("}\n");
 	return load.other ? 1 : 0;
 }

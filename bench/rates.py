@@ -1,0 +1,122 @@
+"""Rates over HTTP, and of the parts below: submissions, batches, status, pages."""
+
+import glob
+import json
+import os
+
+from scene import BODY, NOOP, ROOT
+
+CONNECTIONS = 64
+GET = ("-m", "GET", "-e", "200")
+
+
+# --- limits ---------------------------------------------------------------------------------
+
+
+def http_constant(bench):
+    """libmicrohttpd, told nothing and asking nobody, answers 201 as long as a job is."""
+    with bench.constant_server(201, "submitted") as target:
+        return bench.load(target, CONNECTIONS, bench.amount, "-b", BODY)["per_second"]
+
+
+def http_constant_read(bench):
+    """The same for a GET."""
+    with bench.constant_server(200, "job") as target:
+        return bench.load(target, CONNECTIONS, bench.amount, *GET)["per_second"]
+
+
+def http_round_ms(bench):
+    """One request at a time: the median of a round trip."""
+    with bench.constant_server(201, "submitted") as target:
+        return bench.load(target, 1, bench.amount, "-b", BODY)["p50_ms"]
+
+
+def sqlite_rate(bench, per_commit):
+    migrations = sorted(glob.glob(os.path.join(ROOT, "migrations/*.sql")))
+    return float(bench.ask("limit_sqlite", bench.path("limit.db"), per_commit, bench.scale.seconds,
+                           *migrations))
+
+
+def sqlite_group(bench):
+    return sqlite_rate(bench, CONNECTIONS)
+
+
+def sqlite_single(bench):
+    return sqlite_rate(bench, 1)
+
+
+# --- submissions ----------------------------------------------------------------------------
+
+
+def submit(bench, connections, jobs_each=1, *options):
+    """The worker stands still; afterwards as many rows are there as answers came."""
+    with bench.service() as reeve:
+        reeve.start_httpapi()
+        first = reeve.last_row()
+        found = bench.load("unix:" + reeve.socket_path, connections, bench.amount, *options)
+        stored = reeve.sql("SELECT count(*) FROM jobs WHERE id > ?", first)[0][0]
+        answered = found["expected"] * jobs_each
+        assert stored == answered, f"{answered} answered, {stored} stored"
+        return found
+
+
+def submissions(bench):
+    found = submit(bench, CONNECTIONS, 1, "-b", BODY)
+    return {"submissions": found["per_second"], "submission_ms": found["p50_ms"],
+            "submission_p99_ms": found["p99_ms"]}
+
+
+def submissions_one(bench):
+    return submit(bench, 1, 1, "-b", BODY)["per_second"]
+
+
+def batches(bench):
+    """Four clients, so that one can be read while another is stored."""
+    count = bench.scale.batch
+    body = bench.path("batch.json")
+    with open(body, "w", encoding="utf-8") as file:
+        json.dump({"jobs": [{"command": NOOP}] * count}, file)
+    found = submit(bench, 4, count, "-p", "/v1/batches", "-B", body)
+    return found["per_second"] * count
+
+
+def submissions_over(bench, connections):
+    """Growth: how long an answer takes when so many ask at once."""
+    return submit(bench, connections, 1, "-b", BODY)["p50_ms"]
+
+
+# --- reads ----------------------------------------------------------------------------------
+
+
+def read(bench, paths_of):
+    """GETs of these paths in turn; with the worker's part done, as on a quiet service."""
+    with bench.service() as reeve:
+        reeve.start()
+        bench.load("unix:" + reeve.socket_path, CONNECTIONS, bench.scale.read, "-b", BODY)
+        reeve.wait_all_ended()
+        ids = [row[0] for row in reeve.sql(
+            "SELECT lower(hex(uuid)) FROM jobs ORDER BY id DESC LIMIT ?", bench.scale.read)]
+        file = bench.path("paths")
+        with open(file, "w", encoding="ascii") as out:
+            out.writelines(path + "\n" for path in paths_of(reeve, ids))
+        return bench.load("unix:" + reeve.socket_path, CONNECTIONS, bench.amount, *GET, "-P", file)
+
+
+def status(bench):
+    """Every job in turn, so that none is warm by chance."""
+    def paths(reeve, ids):
+        return [f"/v1/jobs/{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}" for h in ids]
+    return read(bench, paths)["per_second"]
+
+
+def pages(bench):
+    """The newest fifty, and the pages behind them by their cursors."""
+    def paths(reeve, ids):
+        found = ["/v1/jobs?limit=50"]
+        while len(found) < 10:
+            link = reeve.request("GET", found[-1]).headers.get("Link")
+            if not link:
+                break
+            found.append(link[link.index("<") + 1:link.index(">")])
+        return found
+    return read(bench, paths)["per_second"]
