@@ -87,6 +87,10 @@ static void put_attempt(struct json_writer *json, const struct attempt *attempt)
 	json_put_int(json, "dropped_bytes", attempt->dropped_bytes);
 	json_put_text(json, "stored",
 		      attempt->stored[0] != '\0' ? attempt->stored : NULL);
+	if (attempt->encoding[0] != '\0') {
+		json_put_text(json, "encoding", attempt->encoding);
+		json_put_int(json, "file_bytes", attempt->file_bytes);
+	}
 	json_close(json, '}');
 }
 

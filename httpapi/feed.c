@@ -1,12 +1,18 @@
 /* feed.c - an answer without an end in sight (see feed.h). */
 #include "httpapi/feed.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include "httpapi/sse.h"
 #include "httpapi/stream.h"
 #include "httpapi/watcher.h"
 
 /* With chunks the library has bytes put where it sends them from. */
 #define CHUNKED_BLOCK_BYTES 512
+
+#define SOCKET_BYTES (128 * 1024)
 
 struct feed {
 	struct request *request;
@@ -146,6 +152,28 @@ static ssize_t feed_read(void *cls, uint64_t unused, char *data, size_t max)
 	}
 }
 
+/* What the kernel keeps for a client that does not read is memory as well, of TCP up to
+ * some MiB each unless it is told; and a client that is gone without a word, while there
+ * is nothing to send, is only found out by asking. */
+static void prepare_socket(int fd, int64_t stall_us)
+{
+	const int s = (int)(stall_us / US_PER_S) + 1;
+	const struct {
+		int level, name, value;
+	} options[] = {
+		{SOL_SOCKET, SO_SNDBUF, SOCKET_BYTES},
+		{SOL_SOCKET, SO_KEEPALIVE, 1},
+		{IPPROTO_TCP, TCP_KEEPIDLE, s},
+		{IPPROTO_TCP, TCP_KEEPINTVL, s},
+		{IPPROTO_TCP, TCP_KEEPCNT, 3},
+		{IPPROTO_TCP, TCP_USER_TIMEOUT, s * 1000},
+	};
+	/* A Unix socket knows only the first, and needs no more. */
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		setsockopt(fd, options[i].level, options[i].name, &options[i].value,
+			   sizeof(options[i].value));
+}
+
 struct MHD_Response *feed_response(struct request *request,
 				   const struct feed_source *source, void *cls)
 {
@@ -159,6 +187,7 @@ struct MHD_Response *feed_response(struct request *request,
 	waiter->connection = request->connection;
 	waiter->socket_fd = request->client->fd;
 	atomic_store(&waiter->is_newer, true);
+	prepare_socket(waiter->socket_fd, request->settings->config.http.stall_us);
 	watcher_add(request->server->watcher, waiter);
 	struct MHD_Response *response = MHD_create_response_from_callback(
 		MHD_SIZE_UNKNOWN,

@@ -4,29 +4,11 @@
 #include "httpapi/gone.h"
 #include "httpapi/lookup.h"
 
-static int read_stream(struct request *request, enum output_stream *ret, struct err *err)
-{
-	static const char *const words[] = {[OUTPUT_BOTH] = "both",
-					    [OUTPUT_STDOUT] = "stdout",
-					    [OUTPUT_STDERR] = "stderr"};
-	const char *stream = target_param(&request->target, "stream");
-	*ret = OUTPUT_BOTH;
-	for (size_t i = 0; stream && i < ARRAY_SIZE(words); i++) {
-		if (strcmp(words[i], stream) != 0)
-			continue;
-		*ret = (enum output_stream)i;
-		return 0;
-	}
-	return !stream ? 0
-		       : lookup_refuse(request, "stream", err,
-				       "is both, stdout or stderr");
-}
-
 int output_wish_read(struct request *request, struct track_wish *ret, struct err *err)
 {
 	int64_t attempt;
 	*ret = (struct track_wish){0};
-	if (read_stream(request, &ret->stream, err) < 0 ||
+	if (lookup_stream(request, &ret->stream, err) < 0 ||
 	    lookup_number(request, "attempt", 1, INT32_MAX, 0, &attempt, err) < 0 ||
 	    lookup_number(request, "tail_lines", 0, INT32_MAX, -1, &ret->tail_lines,
 			  err) < 0)

@@ -7,7 +7,6 @@
 #define REEVE_HTTPAPI_SHARES_H
 
 #include "queue/queue.h"
-#include "queue/reading.h"
 
 struct shares;
 struct share;

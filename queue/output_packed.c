@@ -68,9 +68,10 @@ static int read_at(const struct packed *packed, int64_t offset, void *data, size
 /* --- the table --- */
 
 /* Walks over `count` entries from `entry->number` on, until one has `plain_at`; then
- * *entry is that one. 1, 0 it was none of them (*entry is what follows), -1. */
+ * *entry is that one. Marks what it passes if `mark` is not NULL. 1, 0 it was none of
+ * them (*entry is what follows), -1. */
 static int table_walk(const struct packed *packed, struct entry *entry, int64_t count,
-		      int64_t plain_at, struct err *err)
+		      int64_t plain_at, struct mark *mark, struct err *err)
 {
 	uint8_t data[ENTRIES_AT_ONCE * (SEEKABLE_ENTRY_BYTES + SEEKABLE_CHECKSUM_BYTES)];
 	for (int64_t i = 0; i < count; i++) {
@@ -90,6 +91,8 @@ static int table_walk(const struct packed *packed, struct entry *entry, int64_t 
 		    entry->packed_bytes >
 			    (int64_t)ZSTD_compressBound(SEEKABLE_PLAIN_BYTES))
 			return table_damaged(err, "a frame would be too large");
+		if (mark != NULL && entry->number % packed->stride == 0)
+			mark[entry->number / packed->stride] = entry->at;
 		if (plain_at >= entry->at.plain_at &&
 		    plain_at < entry->at.plain_at + entry->plain_bytes)
 			return 1;
@@ -134,14 +137,8 @@ static int marks_make(struct packed *packed, int64_t bytes, struct err *err)
 {
 	struct entry entry = {.number = 0};
 	packed->stride = (packed->frames + MARKS_MAX - 1) / MARKS_MAX;
-	for (int64_t i = 0; entry.number < packed->frames; i++) {
-		const int64_t left = packed->frames - entry.number;
-		packed->mark[i] = entry.at;
-		if (table_walk(packed, &entry,
-			       left < packed->stride ? left : packed->stride, -1,
-			       err) != 0)
-			return -1;
-	}
+	if (table_walk(packed, &entry, packed->frames, -1, packed->mark, err) != 0)
+		return -1;
 	if (entry.at.packed_at != packed->table_at - SEEKABLE_HEADER_BYTES)
 		return table_damaged(err, "its frames are not all of the file");
 	if (entry.at.plain_at != bytes)
@@ -204,7 +201,7 @@ static int entry_find(const struct packed *packed, int64_t plain_at, struct entr
 	const int64_t left = packed->frames - ret->number;
 	const int found =
 		table_walk(packed, ret, left < packed->stride ? left : packed->stride,
-			   plain_at, err);
+			   plain_at, NULL, err);
 	return found == 0 ? table_damaged(err, "it has changed") : found < 0 ? -1 : 0;
 }
 

@@ -257,9 +257,10 @@ struct attempt {
 	int64_t cpu_user_us, cpu_system_us, max_rss_bytes, read_bytes, written_bytes;
 	int64_t stdout_bytes, stderr_bytes, dropped_bytes;
 	int64_t removed_at; /* of its output; 0: it is there */
-	char stored[8]; /* "live", "row", "file", "removed"; "" when it wrote nothing */
-	char encoding[8];   /* of the file: "zstd"; "": as it was written */
-	int64_t file_bytes; /* that it has, compressed or looked at; 0: what was written */
+	char stored[8];	  /* "live", "row", "file", "removed"; "" when it wrote nothing */
+	char encoding[8]; /* of the file: "zstd"; "": as it was written */
+	int64_t file_bytes; /* that it has, compressed or looked at; 0: what was written
+			     */
 	uint8_t sha256[DIGEST_BYTES];
 };
 

@@ -39,8 +39,12 @@ def test_every_route_of_the_page_is_served(server):  # noqa: F811
         path = path.replace("{id}", job["id"]).replace("{name}", "conflict")
         path = path.replace("{task}", "greet").replace("{queue}", "default")
         path = path.replace("/output/search", "/output/search?q=x")
-        answer = server.request(method, path, None if method == "GET" else {})
-        assert answer.status in (200, 201, 422, 503), (method, path, answer)
+        if method == "GET":
+            with server.stream(path) as answer:  # some of them do not end
+                assert answer.status in (200, 503), path
+        else:
+            answer = server.request(method, path, {})
+            assert answer.status in (200, 201, 422), (method, path, answer)
 
 
 def test_the_submission_is_accepted_and_its_members_are_listed(server):  # noqa: F811

@@ -13,6 +13,7 @@ import pytest
 
 from harness import LIMIT_S, wait_until
 from over_http import body_of, get, join_threads, read_all, start_threads
+from streams import Gate
 
 MANY = 300
 
@@ -32,25 +33,6 @@ def sockets_of(pid):
 
 def wait_sockets(pid, count):
     wait_until(lambda: sockets_of(pid) == count, lambda: f"{sockets_of(pid)} sockets to be {count}")
-
-
-class Gate:
-    """A named pipe at which a job waits for lines. It is open in both directions here, so
-    opening it waits for nobody, and no reader sees an end between two lines."""
-
-    def __init__(self, reeve):
-        self.path = os.path.join(reeve.work, "gate")
-
-    def __enter__(self):
-        os.mkfifo(self.path)
-        self.fd = os.open(self.path, os.O_RDWR | os.O_NONBLOCK)
-        return self
-
-    def __exit__(self, *unused):
-        os.close(self.fd)
-
-    def write(self, text):
-        os.write(self.fd, text.encode())
 
 
 # --- waiting --------------------------------------------------------------------------------

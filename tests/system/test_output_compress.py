@@ -62,6 +62,9 @@ def test_all_is_read_as_before(reeve):
     for first, last in ((0, 0), (262143, 262145), (1000000, 1999999), (len(plain["both"]) - 5, len(plain["both"]) - 1)):
         answer = reeve.request("GET", f"/v1/jobs/{job['id']}/output", headers={"Range": f"bytes={first}-{last}"})
         assert answer.status == 206 and answer.body == plain["both"][first:last + 1]
+    for stream, bytes_of in plain.items():
+        tail = reeve.output(job, f"?stream={stream}&tail_lines=20")
+        assert tail == b"".join(bytes_of.splitlines(True)[-20:])
     found = reeve.request("GET", f"/v1/jobs/{job['id']}/output/search?q=err+31&stream=stderr").json()["items"]
     assert [(item["line"], item["text"]) for item in found] == [(32, "err 31")]
     with reeve.stream(f"/v1/jobs/{job['id']}/output?follow=1") as response:

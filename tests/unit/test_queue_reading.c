@@ -383,16 +383,16 @@ static void test_a_search_goes_on_when_more_is_written(void **state)
 static void test_needles_that_are_none(void **state)
 {
 	struct written w;
-	char large[SEARCH_NEEDLE_MAX + 1];
+	char large[SEARCH_NEEDLE_MAX + 2] = "";
 	struct search_hit hit[1];
 	size_t count;
-	memset(large, 'x', sizeof large);
+	memset(large, 'x', sizeof large - 1);
 	written_open(&w, *state);
 	written_add(&w, OUTPUT_STDOUT, large);
 	struct output *output = written_output(&w);
 	struct search wrong[] = {search_for("", 0, OUTPUT_BOTH),
 				 search_for("a\nb", 3, OUTPUT_BOTH),
-				 search_for(large, sizeof large, OUTPUT_BOTH),
+				 search_for(large, sizeof large - 1, OUTPUT_BOTH),
 				 search_for("x", 1, OUTPUT_BOTH)};
 	wrong[3].place.line_at = 1;
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
