@@ -44,16 +44,4 @@ int api_wait(struct cli *cli, const char *id, int64_t deadline_us, cJSON **ret_j
 int api_wait_any(struct cli *cli, char *const *id, size_t count, int64_t deadline_us,
 		 cJSON **ret_job, size_t *ret_index, struct err *err);
 
-/* Prints the output of a job. Follows until the job has ended and everything is printed,
- * if asked to; a lost connection is resumed at the last byte. 0; -1, also when whoever
- * read our output went away (cli->is_out_closed). */
-struct output_request {
-	const char *id;
-	const char *stream; /* "both", "stdout", "stderr" */
-	int64_t attempt;    /* 0: the last */
-	int64_t tail_lines; /* -1: all */
-	bool is_followed, is_raw;
-};
-int api_output(struct cli *cli, const struct output_request *request, struct err *err);
-
 #endif

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "client/body.h"
+#include "client/logs.h"
 #include "client/moment.h"
 #include "client/output.h"
 #include "client/run_depends.h"
@@ -286,10 +287,10 @@ static int follow(struct cli *cli, const char *id, struct err *err)
 	const struct output_request request = {.id = id,
 					       .stream = "both",
 					       .tail_lines = -1,
-					       .is_followed = true,
+					       .is_from_first = true,
 					       .is_raw = args_has(&cli->args, "raw")};
 	say(cli, "job %s", id);
-	if (api_output(cli, &request, err) == 0)
+	if (output_follow(cli, &request, err) == 0)
 		return wait_for(cli, id, err);
 	if (!cli->is_out_closed)
 		return -1;

@@ -117,6 +117,10 @@ static const struct option_row LS_ROWS[] = {LS_HOW_MANY};
 static const struct option_row LOGS_ROWS[] = {
 	{"follow", 'f', NULL, NULL, "go on until the job has ended", .kind = OPTION_FLAG},
 	{"lines", 'n', NULL, "LINES", "begin with the last LINES lines", INT_OPTION(0, LINES_MAX)},
+	{"timestamps", 't', NULL, NULL, "when each line was written, before it", .kind = OPTION_FLAG},
+	{"grep", 'g', NULL, "TEXT", "only the lines with TEXT, and their numbers", .kind = OPTION_TEXT},
+	{"ignore-case", 'i', NULL, NULL, "with --grep: A to Z are a to z", .kind = OPTION_FLAG},
+	{"stream", 0, NULL, "both|stdout|stderr", "what it wrote there (both)", .kind = OPTION_WORD},
 	{"stdout", 0, NULL, NULL, "only what went to standard output", .kind = OPTION_FLAG},
 	{"stderr", 0, NULL, NULL, "only what went to standard error", .kind = OPTION_FLAG},
 	{"attempt", 0, NULL, "N", "of this attempt (the last)", INT_OPTION(1, LINES_MAX)},
@@ -313,11 +317,20 @@ static const struct command COMMAND_ROWS[] = {
 	{.name = "logs", .synopsis = "[options] ID", .summary = "The output of a job",
 	 .examples = EXAMPLES("reeve logs last\tall of it so far",
 			      "reeve logs -f -n 20 last\tthe last 20 lines and all that follow",
-			      "reeve logs --stderr last 2>/dev/null\tonly its standard error"),
+			      "reeve logs --stderr last 2>/dev/null\tonly its standard error",
+			      "reeve logs -t last\tthe time before each line",
+			      "reeve logs --grep error -i last\twhere it stands, as LINE:TEXT"),
 	 .notes = ID_NOTE
 		  "\n"
 		  "On a terminal, control characters are shown instead of obeyed, unless --raw. Elsewhere\n"
-		  "the bytes come as the job wrote them. Ctrl-C while following detaches; the job goes on.\n",
+		  "the bytes come as the job wrote them. Ctrl-C while following detaches; the job goes on.\n"
+		  "\n"
+		  "Without --attempt it is the last attempt; -f goes on with those that come. A connection\n"
+		  "that is lost is made anew and goes on at its byte, for six times --timeout at most.\n"
+		  "\n"
+		  "--grep is done by the service, which reads all that is there: exit code 1 when no line has\n"
+		  "TEXT. Of a line of over 4096 bytes it is the part around it. With -o json or jsonl each\n"
+		  "has its time, stream and offset too.\n",
 	 .options = ROWS(LOGS_ROWS), .words_min = 1, .words_max = 1, .takes_ids = true,
 	 .run = cmd_logs},
 	{.name = "stop", .synopsis = "[options] ID... | FILTER...", .summary = "Cancel or stop jobs",

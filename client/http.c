@@ -133,7 +133,8 @@ static void add_header(struct http_transfer *transfer, const char *format, ...)
 static void add_headers(const struct http *http, const struct exchange *exchange)
 {
 	struct http_transfer *transfer = exchange->transfer;
-	add_header(transfer, "Accept: application/json, */*");
+	add_header(transfer, "Accept: %s",
+		   exchange->wants_events ? "text/event-stream" : "application/json, */*");
 	add_header(transfer, "Expect:");
 	add_header(transfer, "Content-Type:%s",
 		   exchange->body != NULL ? " application/json" : "");
@@ -144,6 +145,8 @@ static void add_headers(const struct http *http, const struct exchange *exchange
 			   exchange->idempotency_key);
 	if (exchange->wait_s > 0)
 		add_header(transfer, "Prefer: wait=%lld", (long long)exchange->wait_s);
+	if (exchange->last_event_id != NULL)
+		add_header(transfer, "Last-Event-ID: %s", exchange->last_event_id);
 	if (exchange->range_from > 0)
 		add_header(transfer, "Range: bytes=%lld-",
 			   (long long)exchange->range_from);
@@ -225,8 +228,8 @@ static void transfer_result(struct cli *cli, struct exchange *exchange, CURLcode
 	exchange->was_sent = !never_connected(code);
 	exchange->is_finished = code == CURLE_OK;
 	exchange->failure = (struct err)ERR_INIT;
-	if (code == CURLE_OK && exchange->status < 500)
-		cli->is_reached = true;
+	if (exchange->status > 0 && exchange->status < 500)
+		cli->is_reached = true; /* even if it was lost later */
 	if (code == CURLE_OK)
 		return;
 	if (transfer->is_refused_by_sink)

@@ -17,6 +17,8 @@ struct exchange {
 	size_t body_bytes;
 	const char *idempotency_key; /* NULL: none */
 	int64_t range_from;	     /* > 0: Range: bytes=N- */
+	bool wants_events;	     /* Accept: text/event-stream */
+	const char *last_event_id;   /* NULL: none */
 	int64_t wait_s;	    /* > 0: Prefer: wait=N (RFC 7240); the service cuts it to its
 			       limit */
 	int64_t timeout_us; /* of the whole; 0: a stream, which has no limit */

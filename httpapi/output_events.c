@@ -145,6 +145,16 @@ static enum feed_next put_pieces(struct events *events, struct buf *out, struct 
 	return got == 0 && track_is_quiet(&events->track) ? FEED_CAUGHT_UP : FEED_BYTES;
 }
 
+/* With the id of where it begins, for a client that is cut off before the first event:
+ * else it would come back to another attempt, or to other last lines. */
+static void begin(struct buf *out, const struct track *track)
+{
+	char id[ID_BYTES];
+	snprintf(id, sizeof(id), "%d:%lld", track->attempt, (long long)track->offset);
+	sse_begin(out);
+	sse_put_id(out, id);
+}
+
 static enum feed_next events_next(void *cls, bool is_newer, struct buf *out,
 				  struct err *err)
 {
@@ -153,7 +163,7 @@ static enum feed_next events_next(void *cls, bool is_newer, struct buf *out,
 	track->is_stale |= is_newer;
 	if (!events->has_begun) {
 		events->has_begun = true;
-		sse_begin(out);
+		begin(out, track);
 		return FEED_BYTES;
 	}
 	for (;;) {
@@ -184,7 +194,7 @@ static void events_idle(void *cls, struct buf *out)
 
 /* --- where it begins --- */
 
-/* "<attempt>:<offset>", and behind the end ":end". */
+/* "<attempt>:<offset>", and behind the end ":end". Attempt 0 is before the first one. */
 struct place {
 	bool is_given, is_end;
 	int64_t attempt, offset;
@@ -200,11 +210,10 @@ static int place_parse(const char *text, struct place *ret)
 	*ret = (struct place){.is_given = true, .is_end = strcmp(rest, ":end") == 0};
 	if (*rest && !ret->is_end)
 		return -1;
-	return text_parse_int(attempt, ret->is_end ? 0 : 1, INT32_MAX, &ret->attempt) <
-				       0 ||
-			       text_parse_int(offset, 0, INT64_MAX, &ret->offset) < 0
-		       ? -1
-		       : 0;
+	if (text_parse_int(attempt, 0, INT32_MAX, &ret->attempt) < 0 ||
+	    text_parse_int(offset, 0, INT64_MAX, &ret->offset) < 0)
+		return -1;
+	return ret->attempt == 0 && ret->offset != 0 ? -1 : 0;
 }
 
 static const char *place_name(const struct request *request)
@@ -232,8 +241,9 @@ static int read_place(struct request *request, struct track_wish *wish, struct p
 				     "and after exclude each other: "
 				     "both say where to begin");
 	wish->tail_lines = -1;
-	wish->attempt = (int)ret->attempt;
 	wish->offset = ret->offset;
+	if (ret->attempt != 0)
+		wish->attempt = (int)ret->attempt;
 	return 0;
 }
 
@@ -304,6 +314,8 @@ enum MHD_Result handle_job_output_events(struct request *request)
 	if (lookup_job(request, queue, &job, &err) < 0) {
 		result = answer_error(request, &err);
 	} else {
+		if (place.is_given && wish.attempt == 0 && job.attempt > 0)
+			wish.attempt = 1;
 		/* Behind the end there is nothing, and no use in asking again. */
 		result = place.is_end ? answer_send(request, MHD_HTTP_NO_CONTENT,
 						    answer_empty())

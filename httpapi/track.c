@@ -54,6 +54,9 @@ static int look_again(struct track *track, struct err *err)
 	if (result == 0)
 		result = err_set(err, ERR_NOT_FOUND, "the job is gone");
 	if (result == 1) {
+		/* When there was none, the first to come is it, however many came. */
+		if (track->attempt == 0 && job.attempt > 0)
+			track->attempt = 1;
 		result = look(track, queue, &job, err);
 		job_release(&job);
 	}

@@ -62,7 +62,7 @@ def test_a_lost_stream_goes_on_at_its_last_byte(reeve):
     assert done.returncode == 0, done.stderr
     assert done.stdout == "".join(f"{i}\n" for i in (*range(1, 200001), *range(1, 11)))
     assert "resuming at byte" in done.stderr
-    assert len(proxy.requests) > 6
+    assert len(proxy.requests) >= 6
 
 
 def test_a_lost_download_goes_on_by_range(reeve):
