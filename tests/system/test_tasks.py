@@ -313,8 +313,8 @@ def test_a_task_says_what_the_request_leaves_open(reeve):
 
 def test_a_task_of_a_queue_that_is_not_there_is_found_when_it_is_read(reeve):
     reeve.write_config(queues={"thumbs": {}}, tasks=[echo(queue="thumb")])
-    checked = subprocess.run([reeve.program("reeve"), "check", reeve.config_path], capture_output=True, text=True,
-                             timeout=30, check=False)
+    checked = subprocess.run([reeve.program("reeve"), "check", reeve.config_path], env=reeve.env(), timeout=30,
+                             capture_output=True, text=True, check=False)
     assert checked.returncode == 1 and 'tasks.0.queue: there is no queue "thumb"; did you mean "thumbs"?' in checked.stderr
     reeve.start(queues={"thumbs": {}}, tasks=[echo(queue="thumbs")])
     assert post(reeve, task="echo", parameters={"id": 1}).json()["queue"] == "thumbs"
