@@ -11,7 +11,7 @@
 
 #include "httpapi/request.h"
 
-#define FEED_BLOCK_BYTES 32768
+#define FEED_BLOCK_BYTES 8192
 #define FEED_BYTES_MAX (1u << 20) /* one event of any kind fits */
 
 enum feed_next {

@@ -18,6 +18,11 @@
 #include "httpapi/watcher.h"
 #include "httpapi/writer.h"
 
+/* Of a connection's memory, beside its request line and headers: what the library keeps
+ * with them, and the head of the answer. Half of all that is written to for each
+ * connection, used or not, so a thousand followers feel every KiB. */
+#define CONNECTION_SPARE_BYTES 8192
+
 /* How long requests under way may take to finish when the server stops. */
 #define FINISH_US (INT64_C(5) * US_PER_S)
 #define ANSWER_US US_PER_S /* for answers that have only to be sent */
@@ -127,7 +132,7 @@ static int start_front(struct front *front, struct err *err)
 		 (intptr_t)config->limits.connections_per_address, NULL},
 		{MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 		 (intptr_t)(config->limits.header_bytes + config->limits.target_bytes +
-			    32768),
+			    CONNECTION_SPARE_BYTES),
 		 NULL},
 		{MHD_OPTION_CONNECTION_TIMEOUT,
 		 (intptr_t)((config->http.request_deadline_us + US_PER_S - 1) / US_PER_S),
