@@ -105,6 +105,22 @@ def test_peers_that_are_missing_have_no_figure(tmp_path):
     assert "nq is not installed" in done.stdout
 
 
+def test_a_history_is_kept_and_found_again(tmp_path):
+    def bench(count):
+        return subprocess.run([os.path.join(BENCH, "run"), "--tiny", "--history", str(count), "--history-dir",
+                               tmp_path / "old", "--only", "worker_start", "history_bytes", "--dir", "/tmp",
+                               "--json", tmp_path / "result.json"], capture_output=True, text=True, timeout=120)
+    for is_made in (True, False):
+        done = bench(30)
+        assert done.returncode == 0, done.stderr
+        assert ("making 30 finished jobs" in done.stderr) == is_made
+        rows = rows_of(json.loads((tmp_path / "result.json").read_text()))
+        assert set(rows) == {"worker_start", "worker_start@history", "history_bytes"}
+        assert rows["history_bytes"]["median"] > 100
+    refused = bench(31)
+    assert refused.returncode != 0 and "has 30 jobs, fewer than 31" in refused.stderr
+
+
 def test_a_failed_measure_fails_the_run_and_spares_the_others(tmp_path):
     """A program of the benchmark that is not there: its row says so, the rest is measured."""
     build = tmp_path / "build"
