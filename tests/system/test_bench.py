@@ -36,7 +36,8 @@ def tiny(tmp_path_factory):
                            "--json", result, "--plots", plots], stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, timeout=600)
     assert done.returncode == 0, done.stdout
-    return {"result": json.loads(result.read_text()), "said": done.stdout, "plots": plots}
+    return {"result": json.loads(result.read_text()), "said": done.stdout, "plots": plots,
+            "path": result}
 
 
 def rows_of(result):
@@ -91,6 +92,16 @@ def test_plots_and_page_come_from_the_result(tiny, modules, tmp_path, monkeypatc
         assert row["title"].replace("|", "\\|") in once
     shown = re.findall(r"\]\(performance/(\w+\.svg)\)", once)
     assert sorted(shown) == names == sorted(os.listdir(tmp_path / "performance"))
+
+
+def test_a_tiny_run_is_not_published(tiny, modules):
+    with open(modules["page"].PAGE, encoding="utf-8") as file:
+        before = file.read()
+    done = subprocess.run([os.path.join(BENCH, "run"), "--docs", "--json", tiny["path"]],
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0 and "--tiny" in done.stderr
+    with open(modules["page"].PAGE, encoding="utf-8") as file:
+        assert file.read() == before
 
 
 def test_peers_that_are_missing_have_no_figure(tmp_path):
