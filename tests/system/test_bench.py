@@ -36,7 +36,8 @@ def tiny(tmp_path_factory):
                            "--json", result, "--plots", plots], stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, timeout=600)
     assert done.returncode == 0, done.stdout
-    return {"result": json.loads(result.read_text()), "said": done.stdout, "plots": plots}
+    return {"result": json.loads(result.read_text()), "said": done.stdout, "plots": plots,
+            "path": result}
 
 
 def rows_of(result):
@@ -93,6 +94,16 @@ def test_plots_and_page_come_from_the_result(tiny, modules, tmp_path, monkeypatc
     assert sorted(shown) == names == sorted(os.listdir(tmp_path / "performance"))
 
 
+def test_a_tiny_run_is_not_published(tiny, modules):
+    with open(modules["page"].PAGE, encoding="utf-8") as file:
+        before = file.read()
+    done = subprocess.run([os.path.join(BENCH, "run"), "--docs", "--json", tiny["path"]],
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0 and "--tiny" in done.stderr
+    with open(modules["page"].PAGE, encoding="utf-8") as file:
+        assert file.read() == before
+
+
 def test_peers_that_are_missing_have_no_figure(tmp_path):
     """Without PATH no peer is found (those of /usr/sbin apart): said, and never invented."""
     found = tmp_path / "result.json"
@@ -103,6 +114,22 @@ def test_peers_that_are_missing_have_no_figure(tmp_path):
     (row,) = json.loads(found.read_text())["rows"]
     assert row["name"] == "nq" and row["why_not"] == "nq is not installed" and "median" not in row
     assert "nq is not installed" in done.stdout
+
+
+def test_a_history_is_kept_and_found_again(tmp_path):
+    def bench(count):
+        return subprocess.run([os.path.join(BENCH, "run"), "--tiny", "--history", str(count), "--history-dir",
+                               tmp_path / "old", "--only", "worker_start", "history_bytes", "--dir", "/tmp",
+                               "--json", tmp_path / "result.json"], capture_output=True, text=True, timeout=120)
+    for is_made in (True, False):
+        done = bench(30)
+        assert done.returncode == 0, done.stderr
+        assert ("making 30 finished jobs" in done.stderr) == is_made
+        rows = rows_of(json.loads((tmp_path / "result.json").read_text()))
+        assert set(rows) == {"worker_start", "worker_start@history", "history_bytes"}
+        assert rows["history_bytes"]["median"] > 100
+    refused = bench(31)
+    assert refused.returncode != 0 and "has 30 jobs, fewer than 31" in refused.stderr
 
 
 def test_a_failed_measure_fails_the_run_and_spares_the_others(tmp_path):
