@@ -18,6 +18,7 @@
 #include "httpapi/sse.h"
 
 #define EVENT_BYTES_MAX (64u << 10)
+#define BLOCK_BYTES (FEED_BLOCK_BYTES / 2)
 #define ID_BYTES 48
 
 struct events {
@@ -130,16 +131,33 @@ static enum feed_next end(struct events *events, struct buf *out, struct err *er
 	return result < 0 ? FEED_FAILED : FEED_END;
 }
 
+/* The next pieces as somebody else was sent them, else one that is kept for others. As
+ * piece_read. */
+static int put_next(struct track *track, struct buf *out, struct err *err)
+{
+	const enum output_stream stream = track->wish.stream;
+	struct strips *strips = track->share ? share_strips(track->share) : NULL;
+	const int64_t from = track->offset;
+	const size_t at = out->length;
+	struct piece piece;
+	if (strips && strips_take(strips, stream, &track->offset, out, BLOCK_BYTES))
+		return 1;
+	const int got = piece_read(track, &piece, err);
+	if (got != 1)
+		return got;
+	put_piece(out, track, &piece);
+	if (strips)
+		strips_keep(strips, stream, from, track->offset, out->data + at,
+			    out->length - at);
+	return 1;
+}
+
 /* As many pieces as make a block. FEED_LATER: there are none now. */
 static enum feed_next put_pieces(struct events *events, struct buf *out, struct err *err)
 {
-	struct piece piece;
 	int got = 1;
-	while (out->length < FEED_BLOCK_BYTES / 2 && got == 1) {
-		got = piece_read(&events->track, &piece, err);
-		if (got == 1)
-			put_piece(out, &events->track, &piece);
-	}
+	while (out->length < BLOCK_BYTES && got == 1)
+		got = put_next(&events->track, out, err);
 	if (got < 0 || out->length == 0)
 		return got < 0 ? FEED_FAILED : FEED_LATER;
 	return got == 0 && track_is_quiet(&events->track) ? FEED_CAUGHT_UP : FEED_BYTES;

@@ -11,6 +11,7 @@ struct share {
 	size_t holders;	      /* under the lock of shares */
 	pthread_mutex_t lock; /* for output */
 	struct output *output;
+	struct strips *strips; /* NULL: somebody's own */
 };
 
 struct shares {
@@ -45,6 +46,7 @@ static struct share *share_new(struct output *output)
 static void share_free(struct share *share)
 {
 	output_close(share->output);
+	strips_close(share->strips);
 	pthread_mutex_destroy(&share->lock);
 	free(share);
 }
@@ -63,6 +65,7 @@ static void share_list(struct shares *shares, struct share *share, int64_t job_r
 	share->shares = shares;
 	share->job_row = job_row;
 	share->attempt = attempt;
+	share->strips = strips_open();
 	share->next = shares->first;
 	share->link = &shares->first;
 	if (share->next)
@@ -78,7 +81,7 @@ int shares_take(struct shares *shares, struct queue *queue, const char *state_di
 	pthread_mutex_lock(&shares->lock);
 	struct share *share = is_live ? share_find(shares, job->row, attempt) : NULL;
 	if (share) {
-		share->holders++;
+		strips_suit(share->strips, ++share->holders);
 		pthread_mutex_unlock(&shares->lock);
 		*ret = share;
 		return 1;
@@ -105,6 +108,7 @@ void share_give(struct share *share)
 	}
 	pthread_mutex_lock(&shares->lock);
 	const bool is_last = --share->holders == 0;
+	strips_suit(share->strips, share->holders);
 	if (is_last) {
 		*share->link = share->next;
 		if (share->next)
@@ -124,6 +128,11 @@ struct output *share_lock(struct share *share)
 void share_unlock(struct share *share)
 {
 	pthread_mutex_unlock(&share->lock);
+}
+
+struct strips *share_strips(struct share *share)
+{
+	return share->strips;
 }
 
 int share_fd(struct share *share)
