@@ -140,7 +140,7 @@ static enum feed_next stream_next(void *cls, bool is_newer, struct buf *out,
 	if (!is_newer && !stream->has_more)
 		return FEED_LATER;
 	if (!stream->has_begun)
-		sse_begin(out);
+		sse_begin(out, NULL);
 	stream->has_begun = true;
 	if (look(stream, &page, err) < 0)
 		return FEED_FAILED;

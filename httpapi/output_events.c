@@ -169,8 +169,7 @@ static void begin(struct buf *out, const struct track *track)
 {
 	char id[ID_BYTES];
 	snprintf(id, sizeof(id), "%d:%lld", track->attempt, (long long)track->offset);
-	sse_begin(out);
-	sse_put_id(out, id);
+	sse_begin(out, id);
 }
 
 static enum feed_next events_next(void *cls, bool is_newer, struct buf *out,

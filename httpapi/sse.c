@@ -26,16 +26,19 @@ const char *sse_last_id(const struct request *request)
 	return id ? id : target_param(&request->target, "after");
 }
 
-void sse_begin(struct buf *out)
-{
-	buf_printf(out, "retry: %d\n\n", SSE_RETRY_MS);
-}
-
 /* A value of one line: nothing in it may end the line. */
 static void put_field(struct buf *out, const char *name, const char *value)
 {
 	buf_printf(out, "%s: ", name);
 	buf_append(out, value, strcspn(value, "\r\n"));
+	buf_append_char(out, '\n');
+}
+
+void sse_begin(struct buf *out, const char *id)
+{
+	buf_printf(out, "retry: %d\n", SSE_RETRY_MS);
+	if (id)
+		put_field(out, "id", id);
 	buf_append_char(out, '\n');
 }
 

@@ -14,8 +14,10 @@ bool sse_is_wanted(const struct request *request);
 /* Where it wants to go on: Last-Event-ID, else ?after=; NULL: neither. */
 const char *sse_last_id(const struct request *request);
 
-/* How a stream of events begins: `retry:`, so that even the first cut is survived. */
-void sse_begin(struct buf *out);
+/* How a stream of events begins: `retry:` and, unless it is NULL, the id of the place
+ * where it does, so that a client that is cut off before its first event comes back to
+ * there. */
+void sse_begin(struct buf *out, const char *id);
 
 /* One event. `id` and `event` may be NULL; `data` is split into lines as the format asks
  * (at CR, LF, CRLF) and must be UTF-8. */

@@ -65,6 +65,7 @@ class Proxy:
     def __init__(self, reeve, judge):
         self.path = os.path.join(reeve.base, "proxy.sock")
         self.requests = []  # the first bytes of each connection
+        self.answered = b""  # what came through
         self._target = reeve.socket_path
         self._judge = judge
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -104,6 +105,7 @@ class Proxy:
                     if left is not None and left <= 0:
                         return  # the service has answered, the client will never know
                     client.sendall(chunk)
+                    self.answered += chunk
                     left = None if left is None else left - len(chunk)
             except OSError:
                 pass

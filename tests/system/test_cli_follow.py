@@ -64,7 +64,7 @@ def test_a_connection_lost_between_two_attempts(reeve):
                        retry={"max_attempts": 3, "delay_s": 0.1})["id"]
         with Proxy(reeve, lambda number, _: None) as proxy:
             follower = start_cli(reeve, "logs", "-f", job, server=proxy.server)
-            harness.wait_until(lambda: proxy.requests, "it to ask")
+            harness.wait_until(lambda: b"\nid: " in proxy.answered, "it to be told where it is")
             reeve.kill_httpapi()
             gate.write("go\n")
             harness.wait_until(lambda: reeve.sql("SELECT 1 FROM v_jobs WHERE state = 'succeeded'"),
