@@ -28,6 +28,7 @@ struct shim {
 	char *cgroup;	   /* ours, as the last spec said; NULL: none */
 	void *child_stack; /* its upper end */
 	char *buffer;	   /* SHIM_BUFFER_BYTES */
+	char *bolt;	   /* PIPE_NARROW_BYTES: the packet that closes a pipe */
 };
 
 /* --- shim_output.c: bytes -> log, frames, digest, limit --- */
@@ -77,8 +78,7 @@ struct pipes {
 	int64_t dry_at_us;  /* the end of this bulk if nothing comes */
 	bool has_more;	    /* there is more to read at once */
 	bool is_held;	    /* a packet of the active stream waits for the turn's end */
-	bool has_bolt;
-	uint8_t bolt[16]; /* the packet that closes a pipe; random */
+	bool has_bolt;	    /* shim->bolt is of this attempt */
 };
 
 /* Makes both; the job gets the write_fd of each. -1 with errno; close them even so. */

@@ -148,6 +148,15 @@ def test_reopened_streams_keep_every_byte(bench):
     assert stderr == b"".join(b"b%d\n" % i for i in range(1, 301)) + b"end\n"
 
 
+def test_reopened_stream_beside_a_flood_is_exactly_its_bytes(bench):
+    # Through its own descriptor of the pipe the job may fill up pages that others began.
+    job = bench.helper("reopener", 3000000, output_bytes=ALL)
+    assert bench.wait(job, 120)["exit_code"] == 0
+    _, stdout, stderr, _ = bench.output(job)
+    assert stderr == b"e\n" * 3000000
+    assert stdout == (b"o" * 63 + b"\n") * (len(stdout) // 64) and stdout
+
+
 def test_job_that_closes_one_stream_goes_on_with_the_other(bench):
     job = bench.sh("echo first; exec >&-; head -c 2000000 /dev/zero >&2; echo last >&2; exit 3",
                    output_bytes=ALL)
