@@ -110,9 +110,11 @@ void pipe_set_packets(const struct pipe_ends *ends, bool is_packets);
 /* false: there is more in it than that, or the system does not allow it. */
 bool pipe_set_room(const struct pipe_ends *ends, int bytes);
 
-/* What the job may change: the room, and whether it waits when there is none. */
+/* What the job may change: its room, and whether who finds none waits (no O_NONBLOCK).
+ * Ours is one with neither changed, and with packets. */
 bool pipe_is_narrow(const struct pipe_ends *ends);
 bool pipe_is_waiting(const struct pipe_ends *ends);
+bool pipe_is_ours(const struct pipe_ends *ends);
 
 /* Closes a narrow pipe by a packet of ours, and opens it again; what is found there of
  * the job goes to the sink. Closing fails when there is something in it already. */

@@ -35,6 +35,13 @@ bool pipe_is_waiting(const struct pipe_ends *ends)
 	return (fcntl(ends->write_fd, F_GETFL) & O_NONBLOCK) == 0;
 }
 
+bool pipe_is_ours(const struct pipe_ends *ends)
+{
+	const int flags = fcntl(ends->write_fd, F_GETFL) & (O_NONBLOCK | O_DIRECT);
+
+	return flags == O_DIRECT && pipe_is_narrow(ends);
+}
+
 int pipe_watch(const struct pipes *pipes, size_t stream, int operation, uint32_t events)
 {
 	struct epoll_event event = {.events = EPOLLIN | events,

@@ -225,6 +225,31 @@ def test_job_that_does_not_wait_for_its_pipe_loses_nothing(bench):
     assert stderr == b"".join(b"%d\n" % i * (1 + i % 50) for i in range(1, 20000, 2))
 
 
+@pytest.mark.parametrize("when", [0, 1])  # before the flood, during it
+def test_stream_that_does_not_wait_has_room_beside_a_flood(bench, when):
+    job = python(bench, """
+        import os, sys
+        floods, says = os.pipe()
+        os.set_blocking(2, int(sys.argv[1]) != 0)
+        child = os.fork()
+        if child == 0:
+            while True:
+                for turn in range(32000):
+                    os.write(1, b"o" * 256)
+                os.write(says, b"!")
+        os.read(floods, 1)
+        os.set_blocking(2, False)
+        os.read(floods, 1)
+        os.read(floods, 1)
+        try:
+            os.write(2, b"fatal: it is broken\\n")
+        finally:
+            os.kill(child, 9)
+        """, when, output_bytes=ALL)
+    assert bench.wait(job)["exit_code"] == 0
+    assert bench.output(job)[2] == b"fatal: it is broken\n"
+
+
 def test_spliced_pages_keep_every_byte(bench, reeve):
     # Pages of a file, which are no packets, put into the pipe without a write.
     path = os.path.join(reeve.work, "pages")
