@@ -127,6 +127,10 @@ size_t pipe_fetch(struct pipes *pipes, size_t stream);
 void pipe_keep(struct pipes *pipes, size_t stream, size_t fetched);
 size_t pipe_take(struct pipes *pipes, size_t stream);
 
+/* Takes what is in a narrow pipe, and sees to it that the ready list has an entry of it
+ * exactly if there is a packet that came later. */
+void pipe_list_anew(struct pipes *pipes, size_t stream);
+
 /* Takes until it is empty. However its room is divided, so many reads empty it; who
  * writes on from outside the tree does not keep the attempt alive. */
 void pipe_take_rest(struct pipes *pipes, size_t stream);

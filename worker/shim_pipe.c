@@ -131,6 +131,14 @@ static size_t without_bolt(struct pipes *pipes, size_t stream, size_t bytes)
 
 /* --- taking --- */
 
+void pipe_list_anew(struct pipes *pipes, size_t stream)
+{
+	(void)pipe_watch(pipes, stream, EPOLL_CTL_DEL, EPOLLET);
+	(void)pipe_take(pipes, stream);
+	/* What was put in since is seen by this; what comes later, by its wake-up. */
+	(void)pipe_watch(pipes, stream, EPOLL_CTL_ADD, EPOLLET);
+}
+
 size_t pipe_fetch(struct pipes *pipes, size_t stream)
 {
 	const ssize_t got = sys.read(pipes->ends[stream].read_fd, pipes->shim->buffer,

@@ -43,6 +43,7 @@
 #define BULK_WORTH_BYTES ((int64_t)32 << 10)
 
 #define NARROW_TRIES 64
+#define NARROW_AGAIN_US US_PER_MS
 
 #define BIT(source) (1U << (source))
 #define BOTH_STREAMS (BIT(SOURCE_STDOUT) | BIT(SOURCE_STDERR))
@@ -165,14 +166,13 @@ static void leave_bulk(struct pipes *pipes, bool is_dry)
 	const bool was_worth = pipes->bulk_bytes >= BULK_WORTH_BYTES;
 
 	if (!make_narrow(pipes)) {
-		pipes->until_us = clock_boot_us() + BULK_US;
+		pipes->until_us = clock_boot_us() + NARROW_AGAIN_US;
 		pipes->has_more = true;
 		return;
 	}
-	/* What the list says of the active pipe is of bytes that were read since. From
-	 * here on one entry is one packet. */
-	if (wait_for(pipes, SOURCES, 0) & BIT(pipes->active))
-		(void)pipe_take(pipes, pipes->active);
+	/* What the list says of the active pipe is of bytes that were read since, and at
+	 * their place in it. From here on one entry is one packet. */
+	pipe_list_anew(pipes, pipes->active);
 	pipe_unbolt(pipes, !pipes->active);
 	become_exact(pipes);
 	if (was_worth)
