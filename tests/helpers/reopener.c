@@ -1,7 +1,7 @@
 /* reopener.c - floods stdout while another process writes to stderr past its descriptor.
  *
- *     reopener LINES     LINES times "e\n" through /dev/stderr opened anew, and until they
- *                        are written lines of 63 "o" on stdout */
+ *     reopener LINES     LINES times "e\n" through /dev/stderr opened anew, and lines
+ *                        of 63 "o" on stdout until they are written */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/wait.h>
