@@ -1,7 +1,6 @@
 /* shim.c - reeve-shim: receive a spec, serve it, answer; until the worker is gone.
  *
- *     reeve-shim SOCKET_FD STATE_DIR        (started by reeve-worker only)
- */
+ *     reeve-shim SOCKET_FD STATE_DIR        (started by reeve-worker only) */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -71,6 +70,7 @@ static int open_all(struct shim *shim)
 		return -1;
 	shim->child_stack = stack + CHILD_STACK_BYTES;
 	shim->buffer = mem_alloc(SHIM_BUFFER_BYTES);
+	shim->bolt = mem_alloc((size_t)PIPE_NARROW_BYTES);
 	shim->ringer = bell_ringer_open(shim->state_dir);
 	return 0;
 }
@@ -79,6 +79,7 @@ static void close_all(struct shim *shim)
 {
 	bell_ringer_close(shim->ringer);
 	free(shim->buffer);
+	free(shim->bolt);
 	(void)munmap((char *)shim->child_stack - CHILD_STACK_BYTES, CHILD_STACK_BYTES);
 	close(shim->state_fd);
 	close(shim->null_fd);

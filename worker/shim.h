@@ -28,6 +28,7 @@ struct shim {
 	char *cgroup;	   /* ours, as the last spec said; NULL: none */
 	void *child_stack; /* its upper end */
 	char *buffer;	   /* SHIM_BUFFER_BYTES */
+	char *bolt;	   /* PIPE_NARROW_BYTES: the packet that closes a pipe */
 };
 
 /* --- shim_output.c: bytes -> log, frames, digest, limit --- */
@@ -77,8 +78,7 @@ struct pipes {
 	int64_t dry_at_us;  /* the end of this bulk if nothing comes */
 	bool has_more;	    /* there is more to read at once */
 	bool is_held;	    /* a packet of the active stream waits for the turn's end */
-	bool has_bolt;
-	uint8_t bolt[16]; /* the packet that closes a pipe; random */
+	bool has_bolt;	    /* shim->bolt is of this attempt */
 };
 
 /* Makes both; the job gets the write_fd of each. -1 with errno; close them even so. */
@@ -110,9 +110,11 @@ void pipe_set_packets(const struct pipe_ends *ends, bool is_packets);
 /* false: there is more in it than that, or the system does not allow it. */
 bool pipe_set_room(const struct pipe_ends *ends, int bytes);
 
-/* What the job may change: the room, and whether it waits when there is none. */
+/* What the job may change: its room, and whether who finds none waits (no O_NONBLOCK).
+ * Ours is one with neither changed, and with packets. */
 bool pipe_is_narrow(const struct pipe_ends *ends);
 bool pipe_is_waiting(const struct pipe_ends *ends);
+bool pipe_is_ours(const struct pipe_ends *ends);
 
 /* Closes a narrow pipe by a packet of ours, and opens it again; what is found there of
  * the job goes to the sink. Closing fails when there is something in it already. */
@@ -124,6 +126,10 @@ void pipe_unbolt(struct pipes *pipes, size_t stream);
 size_t pipe_fetch(struct pipes *pipes, size_t stream);
 void pipe_keep(struct pipes *pipes, size_t stream, size_t fetched);
 size_t pipe_take(struct pipes *pipes, size_t stream);
+
+/* Takes what is in a narrow pipe, and sees to it that the ready list has an entry of it
+ * exactly if there is a packet that came later. */
+void pipe_list_anew(struct pipes *pipes, size_t stream);
 
 /* Takes until it is empty. However its room is divided, so many reads empty it; who
  * writes on from outside the tree does not keep the attempt alive. */

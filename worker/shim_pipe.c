@@ -35,6 +35,13 @@ bool pipe_is_waiting(const struct pipe_ends *ends)
 	return (fcntl(ends->write_fd, F_GETFL) & O_NONBLOCK) == 0;
 }
 
+bool pipe_is_ours(const struct pipe_ends *ends)
+{
+	const int flags = fcntl(ends->write_fd, F_GETFL) & (O_NONBLOCK | O_DIRECT);
+
+	return flags == O_DIRECT && pipe_is_narrow(ends);
+}
+
 int pipe_watch(const struct pipes *pipes, size_t stream, int operation, uint32_t events)
 {
 	struct epoll_event event = {.events = EPOLLIN | events,
@@ -61,17 +68,31 @@ int pipe_open(struct pipes *pipes, size_t stream)
 
 /* --- the bolt --- */
 
+/* A whole page, so that it never fits behind what the job has begun through a descriptor
+ * without O_DIRECT; a packet, so that nothing is put behind it. It is there alone or not
+ * at all. */
+#define BOLT_RANDOM_BYTES 32
+
+static int make_bolt(struct pipes *pipes)
+{
+	char *bolt = pipes->shim->bolt;
+
+	if (pipes->has_bolt)
+		return 0;
+	memset(bolt, 0, (size_t)PIPE_NARROW_BYTES);
+	if (getrandom(bolt, BOLT_RANDOM_BYTES, 0) != BOLT_RANDOM_BYTES)
+		return -1;
+	pipes->has_bolt = true;
+	return 0;
+}
+
 /* A descriptor of our own that does not wait, while the job's does. */
-static int open_bolt(struct pipes *pipes, struct pipe_ends *ends)
+static int open_bolt(struct pipe_ends *ends)
 {
 	char path[32];
 
 	if (ends->bolt_fd >= 0)
 		return 0;
-	if (!pipes->has_bolt &&
-	    getrandom(pipes->bolt, sizeof(pipes->bolt), 0) != sizeof(pipes->bolt))
-		return -1;
-	pipes->has_bolt = true;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", ends->write_fd);
 	ends->bolt_fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
 	/* open(2) itself refuses O_DIRECT here. */
@@ -86,11 +107,12 @@ static int open_bolt(struct pipes *pipes, struct pipe_ends *ends)
 bool pipe_bolt(struct pipes *pipes, size_t stream)
 {
 	struct pipe_ends *ends = &pipes->ends[stream];
+	const size_t bolt = (size_t)PIPE_NARROW_BYTES;
 
-	if (open_bolt(pipes, ends) != 0)
+	if (make_bolt(pipes) != 0 || open_bolt(ends) != 0)
 		return false;
-	ends->is_bolted = sys.write(ends->bolt_fd, pipes->bolt, sizeof(pipes->bolt)) ==
-			  (ssize_t)sizeof(pipes->bolt);
+	ends->is_bolted =
+		sys.write(ends->bolt_fd, pipes->shim->bolt, bolt) == (ssize_t)bolt;
 	return ends->is_bolted;
 }
 
@@ -98,16 +120,24 @@ bool pipe_bolt(struct pipes *pipes, size_t stream)
  * of the job are before or after it only if the job made the pipe larger meanwhile. */
 static size_t without_bolt(struct pipes *pipes, size_t stream, size_t bytes)
 {
-	const size_t bolt = sizeof(pipes->bolt);
+	const size_t bolt = (size_t)PIPE_NARROW_BYTES;
 
 	if (!pipes->ends[stream].is_bolted || bytes < bolt ||
-	    memcmp(pipes->shim->buffer + bytes - bolt, pipes->bolt, bolt) != 0)
+	    memcmp(pipes->shim->buffer + bytes - bolt, pipes->shim->bolt, bolt) != 0)
 		return bytes;
 	pipes->ends[stream].is_bolted = false;
 	return bytes - bolt;
 }
 
 /* --- taking --- */
+
+void pipe_list_anew(struct pipes *pipes, size_t stream)
+{
+	(void)pipe_watch(pipes, stream, EPOLL_CTL_DEL, EPOLLET);
+	(void)pipe_take(pipes, stream);
+	/* What was put in since is seen by this; what comes later, by its wake-up. */
+	(void)pipe_watch(pipes, stream, EPOLL_CTL_ADD, EPOLLET);
+}
 
 size_t pipe_fetch(struct pipes *pipes, size_t stream)
 {

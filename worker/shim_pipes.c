@@ -43,6 +43,7 @@
 #define BULK_WORTH_BYTES ((int64_t)32 << 10)
 
 #define NARROW_TRIES 64
+#define NARROW_AGAIN_US US_PER_MS
 
 #define BIT(source) (1U << (source))
 #define BOTH_STREAMS (BIT(SOURCE_STDOUT) | BIT(SOURCE_STDERR))
@@ -98,16 +99,19 @@ static void become_loose(struct pipes *pipes)
 	pipes->mode = PIPES_LOOSE;
 }
 
+/* One pipe that does not wait is enough: closed by a bolt it would lose bytes of the job
+ * for which it has room. */
+static bool are_ours(const struct pipes *pipes)
+{
+	return pipe_is_ours(&pipes->ends[0]) && pipe_is_ours(&pipes->ends[1]);
+}
+
 static void become_exact(struct pipes *pipes)
 {
 	pipes->mode = PIPES_EXACT;
 	pipes->run = 0;
-	for (size_t stream = 0; stream < ARRAY_SIZE(pipes->ends); stream++) {
-		if (!pipe_is_narrow(&pipes->ends[stream])) {
-			become_loose(pipes);
-			return;
-		}
-	}
+	if (!are_ours(pipes))
+		become_loose(pipes);
 }
 
 static void become_bulk(struct pipes *pipes)
@@ -116,7 +120,7 @@ static void become_bulk(struct pipes *pipes)
 	const int64_t now = clock_boot_us();
 
 	pipes->run = 0;
-	if (!pipe_is_narrow(&pipes->ends[!pipes->active])) {
+	if (!are_ours(pipes)) {
 		become_loose(pipes);
 		return;
 	}
@@ -162,14 +166,13 @@ static void leave_bulk(struct pipes *pipes, bool is_dry)
 	const bool was_worth = pipes->bulk_bytes >= BULK_WORTH_BYTES;
 
 	if (!make_narrow(pipes)) {
-		pipes->until_us = clock_boot_us() + BULK_US;
+		pipes->until_us = clock_boot_us() + NARROW_AGAIN_US;
 		pipes->has_more = true;
 		return;
 	}
-	/* What the list says of the active pipe is of bytes that were read since. From
-	 * here on one entry is one packet. */
-	if (wait_for(pipes, SOURCES, 0) & BIT(pipes->active))
-		(void)pipe_take(pipes, pipes->active);
+	/* What the list says of the active pipe is of bytes that were read since, and at
+	 * their place in it. From here on one entry is one packet. */
+	pipe_list_anew(pipes, pipes->active);
 	pipe_unbolt(pipes, !pipes->active);
 	become_exact(pipes);
 	if (was_worth)
@@ -185,16 +188,14 @@ static void leave_bulk(struct pipes *pipes, bool is_dry)
 
 /* --- what each mode does with what is ready --- */
 
-/* One packet, and whether the pipe is still as we made it. */
+/* One packet, and whether the pipes are still as we made them. */
 static void take_packet(struct pipes *pipes, size_t stream)
 {
-	const struct pipe_ends *ends = &pipes->ends[stream];
-
 	if (pipe_take(pipes, stream) == 0)
 		return;
 	pipes->run = stream == pipes->active ? pipes->run + 1 : 1;
 	pipes->active = stream;
-	if (!pipe_is_narrow(ends) || !pipe_is_waiting(ends))
+	if (!are_ours(pipes))
 		become_loose(pipes);
 }
 
@@ -212,6 +213,12 @@ static void step_bulk(struct pipes *pipes, unsigned int ready)
 	size_t got = 0;
 	int64_t now = 0;
 
+	/* Whoever does not wait must not find it closed. */
+	if (!pipe_is_waiting(&pipes->ends[!pipes->active])) {
+		pipe_unbolt(pipes, !pipes->active);
+		become_loose(pipes);
+		return;
+	}
 	if (pipes->has_more || (ready & BIT(pipes->active)) != 0)
 		got = pipe_take(pipes, pipes->active);
 	now = clock_boot_us();

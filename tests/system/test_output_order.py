@@ -148,6 +148,15 @@ def test_reopened_streams_keep_every_byte(bench):
     assert stderr == b"".join(b"b%d\n" % i for i in range(1, 301)) + b"end\n"
 
 
+def test_reopened_stream_beside_a_flood_is_exactly_its_bytes(bench):
+    # Through its own descriptor of the pipe the job may fill up pages that others began.
+    job = bench.helper("reopener", 3000000, output_bytes=ALL)
+    assert bench.wait(job, 120)["exit_code"] == 0
+    _, stdout, stderr, _ = bench.output(job)
+    assert stderr == b"e\n" * 3000000
+    assert stdout == (b"o" * 63 + b"\n") * (len(stdout) // 64) and stdout
+
+
 def test_job_that_closes_one_stream_goes_on_with_the_other(bench):
     job = bench.sh("echo first; exec >&-; head -c 2000000 /dev/zero >&2; echo last >&2; exit 3",
                    output_bytes=ALL)
@@ -214,6 +223,31 @@ def test_job_that_does_not_wait_for_its_pipe_loses_nothing(bench):
     _, stdout, stderr, _ = bench.output(job)
     assert stdout == b"".join(b"%d\n" % i * (1 + i % 50) for i in range(0, 20000, 2))
     assert stderr == b"".join(b"%d\n" % i * (1 + i % 50) for i in range(1, 20000, 2))
+
+
+@pytest.mark.parametrize("when", [0, 1])  # before the flood, during it
+def test_stream_that_does_not_wait_has_room_beside_a_flood(bench, when):
+    job = python(bench, """
+        import os, sys
+        floods, says = os.pipe()
+        os.set_blocking(2, int(sys.argv[1]) != 0)
+        child = os.fork()
+        if child == 0:
+            while True:
+                for turn in range(32000):
+                    os.write(1, b"o" * 256)
+                os.write(says, b"!")
+        os.read(floods, 1)
+        os.set_blocking(2, False)
+        os.read(floods, 1)
+        os.read(floods, 1)
+        try:
+            os.write(2, b"fatal: it is broken\\n")
+        finally:
+            os.kill(child, 9)
+        """, when, output_bytes=ALL)
+    assert bench.wait(job)["exit_code"] == 0
+    assert bench.output(job)[2] == b"fatal: it is broken\n"
 
 
 def test_spliced_pages_keep_every_byte(bench, reeve):
