@@ -194,6 +194,55 @@ def test_behind_the_end_there_is_nothing(server):
     assert again.data == end.data and again.id == end.id
 
 
+def test_an_end_that_nobody_was_told_of_is_refused(server):
+    """Whoever has such an id is told so: 204 would have them take a part for the whole."""
+    job = server.run("echo", "hello")
+    never = server.submit("true", hold=True)
+    server.cancel(never)
+    for of, value, words in ((job, "1:3:end", "is not the end of attempt 1, which is at 6"),
+                             (job, "1:0:end", "is not the end of attempt 1, which is at 6"),
+                             (job, "1:7:end", "is beyond the 6 bytes of attempt 1"),
+                             (job, "2:0:end", "is of attempt 2, which there is not"),
+                             (job, "0:0:end", "is the end of a job that never began, and this one has"),
+                             (never, "1:0:end", "is of attempt 1, which there is not")):
+        answer = server.request("GET", path(of, f"?after={value}"))
+        assert (answer.status, answer.json()["detail"]) == (400, "after " + words), value
+    assert server.request("GET", path(never, "?after=0:0:end")).status == 204
+    assert server.request("GET", path(job, "?stream=stderr&after=1:6:end")).status == 400
+    assert server.request("GET", path(job, "?stream=stderr&after=1:0:end")).status == 204
+
+
+def test_a_living_job_has_no_end(reeve):
+    reeve.start()
+    job = reeve.sh("echo here; exec sleep 1000")
+    with listening(reeve, job) as stream:
+        last = stream.until("stdout")[-1]
+    answer = reeve.request("GET", path(job), headers={"Last-Event-ID": last.id + ":end"})
+    assert (answer.status, answer.json()["detail"]) == (
+        400, "Last-Event-ID is the end of attempt 1, which has not ended")
+    reeve.cancel(job, force=True)
+    reeve.wait(job)
+    assert reeve.request("GET", path(job), headers={"Last-Event-ID": last.id + ":end"}).status == 204
+
+
+def test_behind_the_end_of_an_attempt_comes_the_next(reeve):
+    """The end of attempt 1 is all for whoever asked for attempt 1 alone."""
+    reeve.start()
+    with Gate(reeve) as gate:
+        job = reeve.sh(f'echo "try $REEVE_ATTEMPT"; [ $REEVE_ATTEMPT = 1 ] && exit 1; read line < {gate.path}',
+                       retry={"max_attempts": 2, "delay_s": 0.05, "on": ["exit"]})
+        with listening(reeve, job) as stream:
+            stream.until("attempt")
+        end = events(reeve, job, "?attempt=1")[-1]
+        assert end.id == "1:6:end"
+        with listening(reeve, job, headers={"Last-Event-ID": end.id}) as stream:
+            assert stream.until("stdout")[-1].data["text"] == "try 2\n"
+            gate.write("go\n")
+            assert stream.until("end")[-1].id == "2:6:end"
+    assert [e.kind for e in events(reeve, job, "?after=1:6:end")[1:]] == ["attempt", "stdout", "end"]
+    assert reeve.request("GET", path(job, "?attempt=1&after=1:6:end")).status == 204
+
+
 @pytest.mark.parametrize("value", ["", "x", "1", "1:", ":1", "1:x", "-1:0", "1:-1", "0:5", "1:0:", "1:0:begin",
                                    "01:0", "1:00", "1:99999999999999999999", "99999999999:0", "1:0 "])
 def test_a_malformed_id_is_refused(server, value):
