@@ -321,6 +321,20 @@ static enum MHD_Result answer_events(struct request *request, const struct track
 	return answer_send(request, MHD_HTTP_OK, response);
 }
 
+/* Was the end told to somebody who waited for an attempt that never came? */
+static bool is_end_of_none(const struct job *job, const struct track_wish *wish,
+			   const struct place *place)
+{
+	return place->is_end && place->offset == 0 && wish->is_one_attempt &&
+	       wish->attempt > job->attempt && wish->attempt <= job->max_attempts &&
+	       job_state_is_final(job->state);
+}
+
+static enum MHD_Result answer_nothing(struct request *request)
+{
+	return answer_send(request, MHD_HTTP_NO_CONTENT, answer_empty());
+}
+
 static enum MHD_Result answer_asked(struct request *request, struct queue *queue,
 				    const struct job *job, const struct track_wish *wish,
 				    const struct place *place)
@@ -328,6 +342,8 @@ static enum MHD_Result answer_asked(struct request *request, struct queue *queue
 	struct err err = ERR_INIT;
 	struct track track = {0};
 	int64_t size = 0;
+	if (is_end_of_none(job, wish, place))
+		return answer_nothing(request);
 	if (output_wish_check(request, queue, job, wish, &err) < 0 ||
 	    track_init(&track, request, queue, job, wish, &size, &err) < 0) {
 		track_release(&track);
@@ -341,8 +357,7 @@ static enum MHD_Result answer_asked(struct request *request, struct queue *queue
 		return answer_events(request, &track);
 	track_release(&track);
 	/* Behind the end there is nothing, and no use in asking again. */
-	return ended > 0 ? answer_send(request, MHD_HTTP_NO_CONTENT, answer_empty())
-			 : answer_error(request, &err);
+	return ended > 0 ? answer_nothing(request) : answer_error(request, &err);
 }
 
 enum MHD_Result handle_job_output_events(struct request *request)

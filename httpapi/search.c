@@ -6,6 +6,7 @@
 #include "httpapi/gone.h"
 #include "httpapi/handlers.h"
 #include "httpapi/lookup.h"
+#include "httpapi/output_wish.h"
 #include "httpapi/readers.h"
 
 #define SEARCH_BYTES (INT64_C(8) << 20)
@@ -193,8 +194,7 @@ static int open_asked(struct request *request, struct queue *queue, struct asked
 	    cursor_read(request, job, asked, err) < 0)
 		return -1;
 	if (asked->attempt > job->attempt)
-		return err_set(err, ERR_NOT_FOUND, "the job has %d attempts",
-			       job->attempt);
+		return output_wish_no_attempt(job, asked->attempt, err);
 	if (asked->attempt == 0)
 		asked->attempt = job->attempt;
 	if (asked->attempt == 0)
