@@ -134,7 +134,8 @@ static void add_headers(const struct http *http, const struct exchange *exchange
 {
 	struct http_transfer *transfer = exchange->transfer;
 	add_header(transfer, "Accept: %s",
-		   exchange->wants_events ? "text/event-stream" : "application/json, */*");
+		   exchange->wants_events ? "text/event-stream"
+					  : "application/json, */*");
 	add_header(transfer, "Expect:");
 	add_header(transfer, "Content-Type:%s",
 		   exchange->body != NULL ? " application/json" : "");
@@ -225,6 +226,10 @@ static void transfer_result(struct cli *cli, struct exchange *exchange, CURLcode
 		transfer->text[0] != '\0' ? transfer->text : curl_easy_strerror(code);
 	long number = 0;
 	curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &number);
+	/* curl would speak of a host and a port, which a socket of this machine has not;
+	 * without a number from the system it is its queue that is full */
+	if (never_connected(code) && number == 0 && cli->http->endpoint.unix_path != NULL)
+		why = "it takes no connection just now";
 	exchange->was_sent = !never_connected(code);
 	exchange->is_finished = code == CURLE_OK;
 	exchange->failure = (struct err)ERR_INIT;
