@@ -125,6 +125,18 @@ def test_but_nul_and_newline(done, needle, words):
     assert (answer.status, answer.json()["detail"]) == (400, words)
 
 
+@pytest.mark.parametrize("query", [{"q": "of stdout", "limit": 7}, {"q": "needle", "limit": 1}, {"q": "nowhere"},
+                                   {"q": "x", "stream": "stderr"}], ids=str)
+def test_what_was_looked_at_adds_up(done, query):
+    reeve, job = done
+    scanned, cursor = 0, {}
+    while cursor.get("cursor", "") is not None:
+        page = search(reeve, job, **query, **cursor).json()
+        scanned += page["scanned_bytes"]
+        cursor = {"cursor": page["next_cursor"]}
+    assert scanned == page["bytes"] == len(reeve.output(job, "?stream=" + query.get("stream", "both")))
+
+
 def test_a_cursor_belongs_to_its_search(done):
     reeve, job = done
     query = {"q": "stdout", "stream": "both", "limit": 5}
