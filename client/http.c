@@ -218,6 +218,15 @@ static bool never_connected(CURLcode code)
 	       code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL;
 }
 
+/* curl would speak of a host and a port, which a socket of this machine has not; without
+ * a number from the system it is its queue that is full. */
+static const char *why_unconnected(const struct http *http, long number, const char *why)
+{
+	if (number != 0)
+		return strerror((int)number);
+	return http->endpoint.unix_path != NULL ? "it takes no connection just now" : why;
+}
+
 /* Curl's many ways to fail are three to us: never reached, lost, or too much. */
 static void transfer_result(struct cli *cli, struct exchange *exchange, CURLcode code)
 {
@@ -226,10 +235,6 @@ static void transfer_result(struct cli *cli, struct exchange *exchange, CURLcode
 		transfer->text[0] != '\0' ? transfer->text : curl_easy_strerror(code);
 	long number = 0;
 	curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &number);
-	/* curl would speak of a host and a port, which a socket of this machine has not;
-	 * without a number from the system it is its queue that is full */
-	if (never_connected(code) && number == 0 && cli->http->endpoint.unix_path != NULL)
-		why = "it takes no connection just now";
 	exchange->was_sent = !never_connected(code);
 	exchange->is_finished = code == CURLE_OK;
 	exchange->failure = (struct err)ERR_INIT;
@@ -252,7 +257,7 @@ static void transfer_result(struct cli *cli, struct exchange *exchange, CURLcode
 	else if (never_connected(code))
 		err_set(&exchange->failure, ERR_UNAVAILABLE,
 			"cannot reach the service at %s: %s", http_where(cli->http),
-			number != 0 ? strerror((int)number) : why);
+			why_unconnected(cli->http, number, why));
 	else
 		err_set(&exchange->failure, ERR_UNAVAILABLE,
 			"the connection to %s was lost: %s", http_where(cli->http), why);
