@@ -23,12 +23,21 @@ struct feed {
 	struct buf query;	 /* "&kind=ended..." */
 	struct listing *listing; /* NULL: a line for each */
 	char after[24];		 /* "now", or an id; "": from the oldest */
+	bool has_jobs;		 /* the query names some, at its end */
 	bool is_followed;
+	bool has_found;
 	bool is_over; /* the jobs have ended, or there is no more */
 	int64_t lost_since_us;
 };
 
 /* --- what is asked for --- */
+
+/* In one parameter: a query may not have very many, and must fit into one address. */
+static void put_id(struct feed *feed, const char *id)
+{
+	buf_printf(&feed->query, "%s%s", feed->has_jobs ? "," : "&jobs=", id);
+	feed->has_jobs = true;
+}
 
 /* A whole id is taken as it is: the events of a job outlive it. */
 static int put_job(struct feed *feed, const char *word, struct err *err)
@@ -38,13 +47,13 @@ static int put_job(struct feed *feed, const char *word, struct err *err)
 	if (api_job_id(feed->cli, word, &id, err) < 0)
 		return -1;
 	if (strlen(id) == ID_LENGTH) {
-		buf_printf(&feed->query, "&jobs=%s", id);
+		put_id(feed, id);
 		return 0;
 	}
 	if (api_get(feed->cli, &job, err, "/v1/jobs/%s", id) < 0)
 		return -1;
 	const char *whole = item_text(job, "id");
-	buf_printf(&feed->query, "&jobs=%s", whole != NULL ? whole : id);
+	put_id(feed, whole != NULL ? whole : id);
 	cJSON_Delete(job);
 	return 0;
 }
@@ -129,6 +138,7 @@ static int take_page(struct feed *feed, const cJSON *page, struct err *err)
 		    (long long)item_int(page, "reset.after", 0));
 	cJSON_ArrayForEach(event, json_get(page, "items"))
 	{
+		feed->has_found = true;
 		if ((feed->listing != NULL ? listing_add(feed->listing, event, err)
 					   : print_line(feed, event, err)) < 0)
 			return -1;
@@ -187,6 +197,15 @@ static int ask(struct feed *feed, struct err *err)
 	return status;
 }
 
+/* Of a job there is at least that it was submitted, as long as there is anything. */
+static void say_if_removed(const struct feed *feed)
+{
+	const struct args *args = &feed->cli->args;
+	if (!feed->has_found && feed->has_jobs && !args_has(args, "kind") &&
+	    !args_has(args, "after"))
+		say(feed->cli, "there are no events any more: retention removed them");
+}
+
 /* Ctrl-C is how following everything ends, and no failure. */
 static int finish(struct feed *feed, int status, struct err *err)
 {
@@ -216,6 +235,8 @@ int cmd_events(struct cli *cli, struct err *err)
 		feed.listing = listing_open(cli, &EVENT_COLUMNS);
 	while (status == 0 && !feed.is_over)
 		status = ask(&feed, err);
+	if (status == 0)
+		say_if_removed(&feed);
 	status = finish(&feed, status, err);
 	buf_release(&feed.query);
 	return status;

@@ -312,7 +312,8 @@ static const struct command COMMAND_ROWS[] = {
 		  "\n"
 		  "Of several jobs, queues and labels any will do. With --follow and no ID it begins now, else with\n"
 		  "the oldest event there is. It survives restarts of the service: no event is missed and none\n"
-		  "comes twice. Ctrl-C ends it with exit code 0. docs/events.md has the kinds.\n",
+		  "comes twice. Ctrl-C ends it with exit code 0. Some 200 IDs fit into one request. docs/events.md\n"
+		  "has the kinds.\n",
 	 .options = ROWS(EVENTS_ROWS), .words_max = -1, .takes_ids = true, .run = cmd_events},
 	{.name = "logs", .synopsis = "[options] ID", .summary = "The output of a job",
 	 .examples = EXAMPLES("reeve logs last\tall of it so far",

@@ -134,7 +134,8 @@ static void add_headers(const struct http *http, const struct exchange *exchange
 {
 	struct http_transfer *transfer = exchange->transfer;
 	add_header(transfer, "Accept: %s",
-		   exchange->wants_events ? "text/event-stream" : "application/json, */*");
+		   exchange->wants_events ? "text/event-stream"
+					  : "application/json, */*");
 	add_header(transfer, "Expect:");
 	add_header(transfer, "Content-Type:%s",
 		   exchange->body != NULL ? " application/json" : "");
@@ -217,6 +218,15 @@ static bool never_connected(CURLcode code)
 	       code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL;
 }
 
+/* curl would speak of a host and a port, which a socket of this machine has not; without
+ * a number from the system it is its queue that is full. */
+static const char *why_unconnected(const struct http *http, long number, const char *why)
+{
+	if (number != 0)
+		return strerror((int)number);
+	return http->endpoint.unix_path != NULL ? "it takes no connection just now" : why;
+}
+
 /* Curl's many ways to fail are three to us: never reached, lost, or too much. */
 static void transfer_result(struct cli *cli, struct exchange *exchange, CURLcode code)
 {
@@ -247,7 +257,7 @@ static void transfer_result(struct cli *cli, struct exchange *exchange, CURLcode
 	else if (never_connected(code))
 		err_set(&exchange->failure, ERR_UNAVAILABLE,
 			"cannot reach the service at %s: %s", http_where(cli->http),
-			number != 0 ? strerror((int)number) : why);
+			why_unconnected(cli->http, number, why));
 	else
 		err_set(&exchange->failure, ERR_UNAVAILABLE,
 			"the connection to %s was lost: %s", http_where(cli->http), why);

@@ -143,5 +143,5 @@ int lookup_flag(struct request *request, const char *name, bool *ret, struct err
 			return 0;
 		}
 	}
-	return lookup_refuse(request, name, err, "is 1 or 0");
+	return lookup_refuse(request, name, err, "is 1 or 0 (or true or false)");
 }

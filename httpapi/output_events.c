@@ -280,6 +280,30 @@ static void blame_place(struct request *request, const struct place *place, int6
 			      (long long)place->attempt);
 }
 
+/* 1: the place is the end that somebody was told of, 0: it goes on from there, -1: no end
+ * is there. */
+static int judge_end(struct request *request, const struct place *place,
+		     const struct track *track, int64_t size, struct err *err)
+{
+	if (!place->is_end)
+		return 0;
+	const char *const name = place_name(request);
+	const long long attempt = (long long)place->attempt;
+	if (place->attempt != track->attempt)
+		return lookup_refuse(request, name, err,
+				     "is the end of a job that never began, "
+				     "and this one has");
+	if (!track->is_ended)
+		return lookup_refuse(request, name, err,
+				     "is the end of attempt %lld, which has not ended",
+				     attempt);
+	if (place->offset != size)
+		return lookup_refuse(request, name, err,
+				     "is not the end of attempt %lld, which is at %lld",
+				     attempt, (long long)size);
+	return track->is_last;
+}
+
 static enum MHD_Result answer_events(struct request *request, const struct track *track)
 {
 	static const struct feed_source source = {.name = "output",
@@ -297,6 +321,20 @@ static enum MHD_Result answer_events(struct request *request, const struct track
 	return answer_send(request, MHD_HTTP_OK, response);
 }
 
+/* Was the end told to somebody who waited for an attempt that never came? */
+static bool is_end_of_none(const struct job *job, const struct track_wish *wish,
+			   const struct place *place)
+{
+	return place->is_end && place->offset == 0 && wish->is_one_attempt &&
+	       wish->attempt > job->attempt && wish->attempt <= job->max_attempts &&
+	       job_state_is_final(job->state);
+}
+
+static enum MHD_Result answer_nothing(struct request *request)
+{
+	return answer_send(request, MHD_HTTP_NO_CONTENT, answer_empty());
+}
+
 static enum MHD_Result answer_asked(struct request *request, struct queue *queue,
 				    const struct job *job, const struct track_wish *wish,
 				    const struct place *place)
@@ -304,6 +342,8 @@ static enum MHD_Result answer_asked(struct request *request, struct queue *queue
 	struct err err = ERR_INIT;
 	struct track track = {0};
 	int64_t size = 0;
+	if (is_end_of_none(job, wish, place))
+		return answer_nothing(request);
 	if (output_wish_check(request, queue, job, wish, &err) < 0 ||
 	    track_init(&track, request, queue, job, wish, &size, &err) < 0) {
 		track_release(&track);
@@ -312,7 +352,12 @@ static enum MHD_Result answer_asked(struct request *request, struct queue *queue
 		blame_place(request, place, size, &err);
 		return answer_error(request, &err);
 	}
-	return answer_events(request, &track);
+	const int ended = judge_end(request, place, &track, size, &err);
+	if (ended == 0)
+		return answer_events(request, &track);
+	track_release(&track);
+	/* Behind the end there is nothing, and no use in asking again. */
+	return ended > 0 ? answer_nothing(request) : answer_error(request, &err);
 }
 
 enum MHD_Result handle_job_output_events(struct request *request)
@@ -333,10 +378,7 @@ enum MHD_Result handle_job_output_events(struct request *request)
 	} else {
 		if (place.is_given && wish.attempt == 0 && job.attempt > 0)
 			wish.attempt = 1;
-		/* Behind the end there is nothing, and no use in asking again. */
-		result = place.is_end ? answer_send(request, MHD_HTTP_NO_CONTENT,
-						    answer_empty())
-				      : answer_asked(request, queue, &job, &wish, &place);
+		result = answer_asked(request, queue, &job, &wish, &place);
 		job_release(&job);
 	}
 	readers_give(readers, queue);

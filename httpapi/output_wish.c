@@ -28,12 +28,27 @@ static bool is_removed(struct queue *queue, const struct job *job, int attempt)
 	return is_gone;
 }
 
+int output_wish_no_attempt(const struct job *job, int64_t attempt, struct err *err)
+{
+	return err_set(err, ERR_NOT_FOUND,
+		       "there is no attempt %lld of this job; it has had %d",
+		       (long long)attempt, job->attempt);
+}
+
+/* Whoever follows waits for an attempt as for a job that has not started. */
+static bool may_come(const struct job *job, const struct track_wish *wish)
+{
+	return !wish->is_pinned && wish->is_one_attempt &&
+	       wish->attempt <= job->max_attempts && !job_state_is_final(job->state);
+}
+
 int output_wish_check(struct request *request, struct queue *queue, const struct job *job,
 		      const struct track_wish *wish, struct err *err)
 {
 	if (wish->attempt > job->attempt)
-		return err_set(err, ERR_NOT_FOUND, "the job has %d attempts",
-			       job->attempt);
+		return may_come(job, wish)
+			       ? 0
+			       : output_wish_no_attempt(job, wish->attempt, err);
 	const int first = wish->attempt ? wish->attempt : job->attempt;
 	const int last = wish->is_one_attempt ? first : job->attempt;
 	if (first == 0 || !job_state_is_final(job->state))

@@ -123,8 +123,10 @@ static enum MHD_Result judge(struct request *request)
 		return refuse(request, &err, &allow);
 	struct problems problems;
 	problems_init(&problems);
-	target_check_params(&request->target, request->route->params,
-			    request->route->many, &problems);
+	const struct target_known known = {.once = request->route->params,
+					   .many = request->route->many,
+					   .raw = request->route->raw};
+	target_check_params(&request->target, &known, &problems);
 	if (problems.total > 0) {
 		enum MHD_Result result =
 			answer_problems(request, ERR_BAD_REQUEST, &problems);

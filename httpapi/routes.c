@@ -42,6 +42,7 @@ static const struct route ROUTES[] = {
 	 .help = "what it writes, as server-sent events"},
 	{.method = "GET", .path = "/v1/jobs/{id}/output/search", .role = ROLE_READONLY,
 	 .handle = handle_job_search, .params = {"q", "stream", "attempt", "ignore_case", "limit", "cursor"},
+	 .raw = {"q"},
 	 .help = "the lines of its output in which something stands"},
 	{.method = "POST", .path = "/v1/jobs/{id}/hold", .role = ROLE_FULL, .body = BODY_OPTIONAL, .is_change = true,
 	 .handle = handle_job_hold,

@@ -26,6 +26,7 @@ struct route {
 	enum MHD_Result (*handle)(struct request *request);
 	const char *params[10]; /* of the query, NULL-terminated */
 	const char *many[10];	/* those that may come more than once */
+	const char *raw[2];	/* those whose value may be any bytes but NUL */
 	const char *help;	/* one line */
 };
 

@@ -6,6 +6,7 @@
 #include "httpapi/gone.h"
 #include "httpapi/handlers.h"
 #include "httpapi/lookup.h"
+#include "httpapi/output_wish.h"
 #include "httpapi/readers.h"
 
 #define SEARCH_BYTES (INT64_C(8) << 20)
@@ -140,12 +141,17 @@ static int put_found(struct json_writer *json, struct output *output, struct ask
 	AUTO_FREE struct search_hit *hit = mem_alloc((size_t)asked->limit * sizeof(*hit));
 	int64_t bytes = 0;
 	size_t count = 0;
+	if (output_size(output, search->stream, &bytes, err) < 0)
+		return -1;
 	int more = output_search(output, search, SEARCH_BYTES, hit, (size_t)asked->limit,
 				 &count, err);
-	if (more < 0 || output_size(output, search->stream, &bytes, err) < 0 ||
-	    put_hits(json, output, asked, hit, count, err) < 0)
+	if (more < 0 || put_hits(json, output, asked, hit, count, err) < 0)
 		return -1;
-	json_put_int(json, "scanned_bytes", search->place.offset - before);
+	const int64_t place = search->place.offset;
+	/* It may have grown since; and at the end nothing is left to look at, though the
+	 * place is where something could still begin. */
+	bytes = place > bytes ? place : bytes;
+	json_put_int(json, "scanned_bytes", (more ? place : bytes) - before);
 	json_put_int(json, "bytes", bytes);
 	return more;
 }
@@ -193,8 +199,7 @@ static int open_asked(struct request *request, struct queue *queue, struct asked
 	    cursor_read(request, job, asked, err) < 0)
 		return -1;
 	if (asked->attempt > job->attempt)
-		return err_set(err, ERR_NOT_FOUND, "the job has %d attempts",
-			       job->attempt);
+		return output_wish_no_attempt(job, asked->attempt, err);
 	if (asked->attempt == 0)
 		asked->attempt = job->attempt;
 	if (asked->attempt == 0)

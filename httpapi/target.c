@@ -43,8 +43,8 @@ static int check_alphabet(const char *raw, size_t max_bytes, struct err *err)
 }
 
 /* Decodes `length` characters to `*out` and moves it past the NUL. */
-static int decode(const char *text, size_t length, bool is_query, char **out,
-		  struct err *err)
+static int unescape(const char *text, size_t length, bool is_query, char **out,
+		    struct err *err)
 {
 	char *at = *out;
 	for (size_t i = 0; i < length; i++) {
@@ -65,12 +65,42 @@ static int decode(const char *text, size_t length, bool is_query, char **out,
 		}
 		*at++ = c;
 	}
-	size_t bytes = (size_t)(at - *out);
-	if (text_has_control(*out, bytes) || !text_is_utf8(*out, bytes, NULL))
-		return err_set(err, ERR_BAD_REQUEST,
-			       "the target hides control characters or is not UTF-8");
 	*at = '\0';
 	*out = at + 1;
+	return 0;
+}
+
+/* Is what stands from `text` to the NUL at `end` as long as it seems, and fit to print?
+ */
+static bool is_clean(const char *text, const char *end)
+{
+	const size_t bytes = (size_t)(end - text);
+	return !text_has_control(text, bytes) && text_is_utf8(text, bytes, NULL);
+}
+
+static int decode(const char *text, size_t length, bool is_query, char **out,
+		  struct err *err)
+{
+	const char *const begin = *out;
+	if (unescape(text, length, is_query, out, err) < 0)
+		return -1;
+	if (!is_clean(begin, *out - 1))
+		return err_set(err, ERR_BAD_REQUEST,
+			       "the target hides control characters or is not UTF-8");
+	return 0;
+}
+
+/* What need not be text, but ends where a C string ends. */
+static int decode_value(const char *text, size_t length, char **out,
+			struct target_param *param, struct err *err)
+{
+	param->value = *out;
+	if (unescape(text, length, true, out, err) < 0)
+		return -1;
+	const char *const end = *out - 1;
+	if (param->value + strlen(param->value) != end)
+		return err_set(err, ERR_BAD_REQUEST, "%s has a NUL (%%00)", param->name);
+	param->is_text = is_clean(param->value, end);
 	return 0;
 }
 
@@ -105,9 +135,9 @@ static int parse_query(struct target *target, const char *query, char **out,
 			param->name = *out;
 			if (decode(query, name_bytes, true, out, err) < 0)
 				return -1;
-			param->value = *out;
 			size_t skip = equals ? name_bytes + 1 : name_bytes;
-			if (decode(query + skip, length - skip, true, out, err) < 0)
+			if (decode_value(query + skip, length - skip, out, param, err) <
+			    0)
 				return -1;
 		}
 		query += length + (query[length] == '&');
@@ -152,16 +182,19 @@ static bool is_listed(const char *const *list, const char *name)
 	return false;
 }
 
-void target_check_params(const struct target *target, const char *const *known,
-			 const char *const *many, struct problems *problems)
+void target_check_params(const struct target *target, const struct target_known *known,
+			 struct problems *problems)
 {
 	for (size_t i = 0; i < target->params; i++) {
-		const char *name = target->param[i].name;
-		if (is_listed(many, name))
-			continue;
-		if (!is_listed(known, name))
+		const struct target_param *param = &target->param[i];
+		const char *name = param->name;
+		const bool may_repeat = is_listed(known->many, name);
+		if (!may_repeat && !is_listed(known->once, name))
 			complain(problems, name, "is not a parameter of this route");
-		else if (target_param(target, name) != target->param[i].value)
+		else if (!may_repeat && target_param(target, name) != param->value)
 			complain(problems, name, "is given more than once");
+		else if (!param->is_text && !is_listed(known->raw, name))
+			complain(problems, name,
+				 "hides control characters or is not UTF-8");
 	}
 }

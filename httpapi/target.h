@@ -13,6 +13,7 @@
 
 struct target_param {
 	const char *name, *value;
+	bool is_text; /* the value is UTF-8 without control characters */
 };
 
 struct target {
@@ -30,15 +31,22 @@ void target_init(struct target *target, const char *raw);
 void target_release(struct target *target);
 
 /* ERR_BAD_REQUEST: not origin-form, longer than `max_bytes`, a byte outside the alphabet,
- * a bad escape, %00 anywhere, %2F in a segment, controls, not UTF-8, too many parts. */
+ * a bad escape, %00 anywhere, %2F in a segment, controls or no UTF-8 in a segment or a
+ * name, too many parts. Values are judged by target_check_params. */
 int target_parse(struct target *target, size_t max_bytes, struct err *err);
 
 /* The value of a parameter, or NULL. */
 const char *target_param(const struct target *target, const char *name);
 
-/* Adds a problem ("?name") for each parameter that is in neither list (NULL-terminated),
- * and for each that comes twice though it is not in `many`. */
-void target_check_params(const struct target *target, const char *const *known,
-			 const char *const *many, struct problems *problems);
+/* Which parameters there may be; lists that end with NULL. */
+struct target_known {
+	const char *const *once, *const *many;
+	const char *const *raw; /* those of them whose value need not be text */
+};
+
+/* Adds a problem ("?name") for each parameter that is not known, that comes twice though
+ * it is not one of `many`, or whose value is no text though it is not one of `raw`. */
+void target_check_params(const struct target *target, const struct target_known *known,
+			 struct problems *problems);
 
 #endif

@@ -23,7 +23,9 @@ static int look_at_attempt(struct track *track, struct queue *queue,
 	if (found < 0)
 		return -1;
 	const bool is_one = track->wish.is_one_attempt;
-	track->is_ended = found == 1 && attempt.ended_at != 0;
+	/* One that is waited for does not come any more when the job is over. */
+	track->is_ended =
+		found == 1 ? attempt.ended_at != 0 : job_state_is_final(job->state);
 	track->has_next = track->is_ended && !is_one && job->attempt > track->attempt;
 	track->is_last = track->is_ended && !track->has_next &&
 			 (is_one || job_state_is_final(job->state));

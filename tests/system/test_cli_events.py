@@ -39,6 +39,33 @@ def test_all_events_and_those_of_jobs_queues_labels_and_kinds(reeve):
     assert [event["id"] for event in json.loads(reeve.cli("events", "-o", "json").stdout)] == [1, 2, 3, 4, 5, 6]
 
 
+def test_as_many_jobs_as_a_request_has_room_for(reeve):
+    """docs/events.md has the number, and the help of the command says some 200."""
+    reeve.start()
+    job = reeve.run("/bin/true")["id"]
+    done = reeve.cli("events", *[job] * 210)
+    assert [row[2] for row in rows(done)] == ["submitted", "started", "ended"]
+    for count, status in ((220, 200), (222, 400)):
+        answer = reeve.request("GET", "/v1/events?jobs=" + ",".join([job] * count))
+        assert answer.status == status, answer
+
+
+def test_events_that_were_removed_are_said_to_be(reeve):
+    from wall_clock import DAY, HOUR, WallClock
+    clock = WallClock(reeve)
+    reeve.start(slots=2, retention={"events_max_age_s": HOUR, "every_s": 0})
+    old = reeve.run("/bin/true")["id"]
+    clock.set(DAY)
+    assert reeve.cli("--config", reeve.config_path, "db", "prune").returncode == 0
+    new = reeve.run("/bin/true")["id"]
+    done = reeve.cli("events", old)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == "reeve: there are no events any more: retention removed them\n"
+    for args in ((old, new), (old, "--kind", "ended"), (new, "--after", "now")):
+        done = reeve.cli("events", *args)
+        assert (done.returncode, done.stderr) == (0, ""), args
+
+
 def test_what_is_wrong_is_said(reeve):
     reeve.start_httpapi()
     for args, words in {("--kind", "endet"): 'did you mean "ended"?', ("--label", "x"): "name=value",

@@ -110,6 +110,19 @@ def test_a_service_that_does_not_answer_is_given_up(reeve):
     assert "lost" in done.stderr
 
 
+def test_a_socket_with_a_full_queue_is_named_as_what_it_is(reeve):
+    """Nobody asked for a host or a port."""
+    path = os.path.join(reeve.base, "busy.sock")
+    with harness.socket.socket(harness.socket.AF_UNIX) as busy, \
+            harness.socket.socket(harness.socket.AF_UNIX) as first:
+        busy.bind(path)
+        busy.listen(0)
+        first.connect(path)
+        done = reeve.cli("--server", "unix:" + path, "ls")
+    assert done.returncode == 6
+    assert done.stderr == f"reeve: cannot reach the service at unix:{path}: it takes no connection just now\n"
+
+
 def test_a_server_that_is_no_reeve_is_no_crash(reeve):
     """An answer that is not JSON, and a refusal without a problem document."""
     import http.server

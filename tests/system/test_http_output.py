@@ -76,7 +76,7 @@ def test_streams_and_attempts(done):
         assert reeve.request("GET", f"/v1/jobs/{job['id']}/output{query}").status == status
     for path, name, words in [("/output?attempt=0", "attempt", "is a number from 1 to 2147483647"),
                               ("/output?stream=stdin", "stream", "is both, stdout or stderr"),
-                              ("/output?follow=2", "follow", "is 1 or 0"),
+                              ("/output?follow=2", "follow", "is 1 or 0 (or true or false)"),
                               ("/events?after=x", "after", None), ("/events?limit=501", "limit", None),
                               ("/graph?limit=100000", "limit", None), ("?wait=61", "wait", None)]:
         answer = reeve.request("GET", f"/v1/jobs/{job['id']}{path}")

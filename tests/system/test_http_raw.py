@@ -29,6 +29,7 @@ LIVE = b"GET /healthz/live HTTP/1.1\r\n"
 WHO = b"GET /v1/whoami HTTP/1.1\r\n"
 POST = b"POST /v1/jobs?dry_run=1 HTTP/1.1\r\n"
 JOB = b'{"command":"true"}'
+SEARCH = b"/v1/jobs/aaaaaaaa/output/search"
 LEN = b"Content-Length: %d\r\n" % len(JOB)
 
 
@@ -166,6 +167,18 @@ CASES = [
     ("%2f in an id", get(b"/v1/jobs/..%2f..%2fetc%2fpasswd"), BAD),
     ("%0a in the path", get(b"/v1/jobs/a%0ab"), BAD),
     ("%0d%0a in the query", get(b"/v1/jobs?owner=a%0d%0aX:%20y"), BAD),
+    ("a tab in a value", get(b"/v1/jobs?owner=a%09b"), BAD),
+    ("a tab in a value that may repeat", get(b"/v1/jobs?q=a%09b"), BAD),
+    ("no UTF-8 in a value", get(b"/v1/jobs?owner=%ff"), BAD),
+    ("no UTF-8 in an unknown parameter", get(b"/v1/jobs?color=%ff"), BAD),
+    ("a tab in a name", get(b"/v1/jobs?own%09er=a"), BAD),
+    ("a tab in the place of a search", get(SEARCH + b"?q=a&cursor=%09"), BAD),
+    ("NUL in what is searched", get(SEARCH + b"?q=a%00"), BAD),
+    ("newline in what is searched", get(SEARCH + b"?q=a%0ab"), BAD),
+    ("what is searched in a path", get(b"/v1/jobs/aaaaaaaa%09/output/search?q=a"), BAD),
+    ("what is searched twice", get(SEARCH + b"?q=%ff&q=%ff"), BAD),
+    ("what is searched on another route", get(b"/v1/jobs/aaaaaaaa?q=%ff"), BAD),
+    ("any byte may be searched", get(SEARCH + b"?q=%01%09%1b%0d%7f%ff%c0%af"), MISSING),
     ("%7f", get(b"/v1/jobs/%7f"), BAD),
     ("half an escape", get(b"/v1/jobs/%2"), BAD),
     ("an escape of no digits", get(b"/v1/jobs/%zz"), BAD),

@@ -105,6 +105,38 @@ def test_wrong_questions_are_refused_by_name(done, query, name):
     assert answer.status == 400 and name in answer.text, answer
 
 
+# Bytes that are no text, or that a terminal would act upon.
+@pytest.mark.parametrize("needle", [b"a\tb", b"\r", b"\x1b[1m", b"\xff\xfe", b"\xfe", b"\x7f", b"\xc3", b"needle \x01"],
+                         ids=repr)
+def test_any_byte_of_a_line_can_be_looked_for(done, needle):
+    reeve, _ = done
+    job = reeve.run("printf", r"plain\na\tb\n\033[1mloud\033[0m\r\n\303\244\177\nbroken \377\376 needle \001\n")["id"]
+    items = search(reeve, job, q=needle).json()["items"]
+    assert items and [(one["line"], one["offset"]) for one in items] == [
+        (line, offset) for line, offset, _ in expected(reeve.output(job), needle)]
+
+
+@pytest.mark.parametrize("needle, words", [("a%00", "q has a NUL (%00)"), ("%00", "q has a NUL (%00)"),
+                                           ("a%0ab", "q is what to search for: 1 to 1024 bytes of one line"),
+                                           ("%0a", "q is what to search for: 1 to 1024 bytes of one line")])
+def test_but_nul_and_newline(done, needle, words):
+    reeve, job = done
+    answer = reeve.request("GET", f"/v1/jobs/{job}/output/search?q={needle}")
+    assert (answer.status, answer.json()["detail"]) == (400, words)
+
+
+@pytest.mark.parametrize("query", [{"q": "of stdout", "limit": 7}, {"q": "needle", "limit": 1}, {"q": "nowhere"},
+                                   {"q": "x", "stream": "stderr"}], ids=str)
+def test_what_was_looked_at_adds_up(done, query):
+    reeve, job = done
+    scanned, cursor = 0, {}
+    while cursor.get("cursor", "") is not None:
+        page = search(reeve, job, **query, **cursor).json()
+        scanned += page["scanned_bytes"]
+        cursor = {"cursor": page["next_cursor"]}
+    assert scanned == page["bytes"] == len(reeve.output(job, "?stream=" + query.get("stream", "both")))
+
+
 def test_a_cursor_belongs_to_its_search(done):
     reeve, job = done
     query = {"q": "stdout", "stream": "both", "limit": 5}

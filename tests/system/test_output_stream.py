@@ -150,10 +150,11 @@ def test_a_job_that_never_starts(reeve):
     reeve.write_config()
     reeve.start_httpapi()
     job = reeve.submit("true")
-    with listening(reeve, job) as stream:
-        assert stream.next().retry
+    with listening(reeve, job) as stream, listening(reeve, job, "?attempt=1") as first:
+        assert stream.next().id == "0:0" and first.next().id == "1:0"
         reeve.cancel(job)
         end = stream.next()
+        assert first.next().id == "1:0:end"
     assert (end.kind, end.id) == ("end", "0:0:end")
     assert (end.data["state"], end.data["exit_code"], end.data["sha256"]) == ("cancelled", None, None)
     assert reeve.request("GET", path(job), headers={"Last-Event-ID": end.id}).status == 204
@@ -192,6 +193,113 @@ def test_behind_the_end_there_is_nothing(server):
     # Who was cut before the end is told of it.
     (_, again) = events(server, job, **{"Last-Event-ID": "1:2"})
     assert again.data == end.data and again.id == end.id
+
+
+def test_an_end_that_nobody_was_told_of_is_refused(server):
+    """Whoever has such an id is told so: 204 would have them take a part for the whole."""
+    job = server.run("echo", "hello")
+    never = server.submit("true", hold=True)
+    server.cancel(never)
+    for of, value, words in ((job, "1:3:end", "is not the end of attempt 1, which is at 6"),
+                             (job, "1:0:end", "is not the end of attempt 1, which is at 6"),
+                             (job, "1:7:end", "is beyond the 6 bytes of attempt 1"),
+                             (job, "2:0:end", "is of attempt 2, which there is not"),
+                             (job, "0:0:end", "is the end of a job that never began, and this one has"),
+                             (never, "1:0:end", "is of attempt 1, which there is not")):
+        answer = server.request("GET", path(of, f"?after={value}"))
+        assert (answer.status, answer.json()["detail"]) == (400, "after " + words), value
+    assert server.request("GET", path(never, "?after=0:0:end")).status == 204
+    assert server.request("GET", path(job, "?stream=stderr&after=1:6:end")).status == 400
+    assert server.request("GET", path(job, "?stream=stderr&after=1:0:end")).status == 204
+
+
+def test_a_living_job_has_no_end(reeve):
+    reeve.start()
+    job = reeve.sh("echo here; exec sleep 1000")
+    with listening(reeve, job) as stream:
+        last = stream.until("stdout")[-1]
+    answer = reeve.request("GET", path(job), headers={"Last-Event-ID": last.id + ":end"})
+    assert (answer.status, answer.json()["detail"]) == (
+        400, "Last-Event-ID is the end of attempt 1, which has not ended")
+    reeve.cancel(job, force=True)
+    reeve.wait(job)
+    assert reeve.request("GET", path(job), headers={"Last-Event-ID": last.id + ":end"}).status == 204
+
+
+def test_behind_the_end_of_an_attempt_comes_the_next(reeve):
+    """The end of attempt 1 is all for whoever asked for attempt 1 alone."""
+    reeve.start()
+    with Gate(reeve) as gate:
+        job = reeve.sh(f'echo "try $REEVE_ATTEMPT"; [ $REEVE_ATTEMPT = 1 ] && exit 1; read line < {gate.path}',
+                       retry={"max_attempts": 2, "delay_s": 0.05, "on": ["exit"]})
+        with listening(reeve, job) as stream:
+            stream.until("attempt")
+        end = events(reeve, job, "?attempt=1")[-1]
+        assert end.id == "1:6:end"
+        with listening(reeve, job, headers={"Last-Event-ID": end.id}) as stream:
+            assert stream.until("stdout")[-1].data["text"] == "try 2\n"
+            gate.write("go\n")
+            assert stream.until("end")[-1].id == "2:6:end"
+    assert [e.kind for e in events(reeve, job, "?after=1:6:end")[1:]] == ["attempt", "stdout", "end"]
+    assert reeve.request("GET", path(job, "?attempt=1&after=1:6:end")).status == 204
+
+
+def test_an_attempt_is_waited_for(reeve):
+    """Attempt 1 before the start, attempt 2 while attempt 1 runs, raw and as events."""
+    reeve.write_config()
+    reeve.start_httpapi()
+    with Gate(reeve) as gate, contextlib.ExitStack() as open_ones:
+        job = reeve.sh(f'echo "try $REEVE_ATTEMPT"; read line < {gate.path}; exit 1',
+                       retry={"max_attempts": 2, "delay_s": 0.05, "on": ["exit"]})
+
+        def follow(attempt):
+            raw = open_ones.enter_context(reeve.stream(f"/v1/jobs/{job['id']}/output?follow=1&attempt={attempt}"))
+            assert (raw.status, raw.headers["Reeve-Attempt"]) == (200, str(attempt))
+            one = open_ones.enter_context(listening(reeve, job, f"?attempt={attempt}"))
+            assert one.next().id == f"{attempt}:0"
+            return raw, one
+
+        def is_exactly(raw, one, attempt):
+            got = one.until("end")
+            assert raw.read() == written(got) == b"try %d\n" % attempt
+            assert (got[-1].id, got[-1].data["attempt"]) == (f"{attempt}:6:end", attempt)
+
+        before = follow(1)
+        # Beyond what the job may have, and what is not followed, there is nothing to wait for.
+        for query in ("/events?attempt=3", "?follow=1&attempt=3", "?attempt=1", "?attempt=1&timestamps=1",
+                      "/search?q=a&attempt=1"):
+            answer = reeve.request("GET", f"/v1/jobs/{job['id']}/output{query}")
+            asked = query.partition("attempt=")[2][0]
+            assert (answer.status, answer.json()["detail"]) == (
+                404, f"there is no attempt {asked} of this job; it has had 0")
+        reeve.start_worker()
+        with listening(reeve, job) as stream:
+            stream.until("stdout")
+        second = follow(2)
+        gate.write("go\n")
+        is_exactly(*before, 1)
+        gate.write("go\n")
+        is_exactly(*second, 2)
+    reeve.wait(job)
+
+
+def test_an_attempt_that_never_comes(reeve):
+    """The wait for it is over with the job: an end with nothing before it."""
+    reeve.start()
+    with Gate(reeve) as gate:
+        job = reeve.sh(f"read line < {gate.path}", retry={"max_attempts": 3, "delay_s": 0.05})
+        with listening(reeve, job, "?attempt=2") as stream, \
+                reeve.stream(f"/v1/jobs/{job['id']}/output?follow=1&attempt=2") as raw:
+            assert stream.next().retry
+            gate.write("go\n")
+            end = stream.next()
+            assert raw.read() == b"" and stream.response.read() == b""
+    assert (end.kind, end.id, end.data["state"], end.data["outcome"]) == ("end", "2:0:end", "succeeded", None)
+    back = {"Last-Event-ID": end.id}
+    assert reeve.request("GET", path(job, "?attempt=2"), headers=back).status == 204
+    assert reeve.request("GET", path(job), headers=back).status == 400
+    answer = reeve.request("GET", path(job, "?attempt=2"))
+    assert (answer.status, answer.json()["detail"]) == (404, "there is no attempt 2 of this job; it has had 1")
 
 
 @pytest.mark.parametrize("value", ["", "x", "1", "1:", ":1", "1:x", "-1:0", "1:-1", "0:5", "1:0:", "1:0:begin",
