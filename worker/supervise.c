@@ -212,30 +212,6 @@ static void work_off(struct supervisor *supervisor)
 
 /* --- opening --- */
 
-/* One worker a state directory. Its number is in the lock file for the person who meets
- * the message. */
-static int take_lock(struct supervisor *supervisor, struct err *err)
-{
-	AUTO_FREE char *path = config_path(supervisor->config, "worker.lock");
-	AUTO_BUF struct buf holder = BUF_INIT(64);
-	char number[16];
-
-	if (file_lock(path, &supervisor->lock_fd, err) != 0) {
-		if (err->code != ERR_CONFLICT ||
-		    file_read(AT_FDCWD, path, &holder, NULL) != 0 || holder.length == 0)
-			return -1;
-		holder.data[strcspn(holder.data, "\n")] = '\0';
-		return err_set(err, ERR_UNAVAILABLE,
-			       "another reeve-worker (pid %s) works in %s", holder.data,
-			       supervisor->config->state_dir);
-	}
-	snprintf(number, sizeof(number), "%d\n", (int)getpid());
-	if (ftruncate(supervisor->lock_fd, 0) != 0 ||
-	    file_write_all(supervisor->lock_fd, number, strlen(number)) != 0)
-		log_event(LOG_WARN, "lock_unmarked", LOG_TEXT("path", path), LOG_END);
-	return 0;
-}
-
 static int make_dirs(struct supervisor *supervisor, struct err *err)
 {
 	static const char *const DIRS[] = {"attempts", "output", "run/bell"};
@@ -302,7 +278,7 @@ static int open_all(struct supervisor *supervisor, struct err *err)
 {
 	const struct config *config = supervisor->config;
 
-	if (make_dirs(supervisor, err) != 0 || take_lock(supervisor, err) != 0 ||
+	if (make_dirs(supervisor, err) != 0 || worker_lock(supervisor, err) != 0 ||
 	    open_signals(supervisor, err) != 0 ||
 	    queue_open(&supervisor->queue, config->state_dir, QUEUE_WRITE, err) != 0)
 		return -1;

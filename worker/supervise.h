@@ -276,6 +276,11 @@ void helper_release(struct supervisor *supervisor);
  * came of it. Not from within a round. */
 void reload(struct supervisor *supervisor);
 
+/* --- lock.c --- */
+
+/* Takes worker.lock for life. ERR_UNAVAILABLE: another worker has it, and lives. */
+int worker_lock(struct supervisor *supervisor, struct err *err);
+
 /* --- supervise.c --- */
 
 /* Opens everything, runs until SIGTERM or until it must end; the program's exit code.

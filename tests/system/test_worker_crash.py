@@ -1,8 +1,10 @@
 """A crash is a non-event: of the worker, of a shim, at any moment."""
 
+import fcntl
 import hashlib
 import os
 import random
+import re
 import signal
 import threading
 
@@ -234,6 +236,23 @@ def test_second_worker_in_the_same_place_is_refused(reeve):
     line = second.wait_line("ev=start_failed")
     assert f"pid {first.pid}" in line and reeve.state_dir in line
     assert bench.run("/bin/true")[0]["state"] == "succeeded"
+
+
+def test_a_lock_that_a_dead_worker_left_to_its_child_is_waited_for(reeve):
+    """Killed while it started a process, it leaves the lock to that one until its exec."""
+    bench = Workbench(reeve).start()
+    reeve.kill_worker()
+    child = os.open(os.path.join(reeve.state_dir, "worker.lock"), os.O_RDWR)
+    fcntl.flock(child, fcntl.LOCK_EX)
+    reeve.worker = reeve.launch("reeve-worker")
+
+    def naps():
+        found = re.search(rb"^voluntary_ctxt_switches:\t(\d+)", harness.proc_read(reeve.worker.pid, "status"), re.M)
+        return int(found[1]) if found else 0
+    harness.wait_until(lambda: naps() > 5, "it to have tried several times")
+    os.close(child)
+    reeve.worker.wait_line("ev=ready")
+    assert bench.wait(bench.sh("exit 3"))["exit_code"] == 3
 
 
 def test_superseded_worker_ends(reeve):
