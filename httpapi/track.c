@@ -176,13 +176,17 @@ static void begin_next(struct track *track)
 
 bool track_is_quiet(const struct track *track)
 {
-	return !track->is_stale && !track->wish.is_pinned && !track->is_last &&
-	       !track->has_next;
+	return track_is_open(track) && !track->is_stale && !track->has_next;
+}
+
+bool track_is_open(const struct track *track)
+{
+	return !track->wish.is_pinned && !track->is_last;
 }
 
 enum track_turn track_turn(struct track *track, struct err *err)
 {
-	if (track->wish.is_pinned || track->is_last)
+	if (!track_is_open(track))
 		return TRACK_END;
 	if (track->has_next) {
 		begin_next(track);

@@ -67,6 +67,9 @@ enum track_turn {
  * TRACK_LATER, without looking. */
 bool track_is_quiet(const struct track *track);
 
+/* Can more come than what there is now? */
+bool track_is_open(const struct track *track);
+
 /* What it means that there is nothing to read. */
 enum track_turn track_turn(struct track *track, struct err *err);
 
