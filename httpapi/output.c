@@ -77,10 +77,13 @@ static int check_range(struct request *request, struct asked *asked, struct err 
 static int read_asked(struct request *request, struct asked *ret, struct err *err)
 {
 	const struct headers *headers = &request->headers;
+	struct range unused;
 	*ret = (struct asked){0};
 	/* A range that depends on a tag we do not give out is none: the whole is always
 	 * right. */
 	ret->range = headers->if_range ? NULL : headers->range;
+	if (range_read(ret->range, INT64_MAX, &unused) == 0)
+		ret->range = NULL; /* it is none that we understand */
 	if (output_wish_read(request, &ret->wish, err) < 0 ||
 	    lookup_flag(request, "follow", &ret->is_followed, err) < 0 ||
 	    lookup_flag(request, "timestamps", &ret->has_times, err) < 0)

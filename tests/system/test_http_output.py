@@ -142,6 +142,14 @@ def test_a_running_job_shows_its_process_and_output(reeve):
     assert reeve.request("GET", f"/v1/jobs/{job['id']}/output", headers={"Range": "bytes=-2"}).status == 206
 
 
+@pytest.mark.parametrize("value", ["lines=0-1", "bytes=9-5", "bytes=0-1,3-4", "bytes=x"])
+def test_a_range_that_is_ignored_excludes_nothing(done, value):
+    reeve, job = done
+    for query in ("?timestamps=1&stream=stderr", "?tail_lines=1&stream=stderr", "?follow=1&stream=stderr"):
+        answer = reeve.request("GET", f"/v1/jobs/{job['id']}/output{query}", headers={"Range": value})
+        assert answer.status == 200 and answer.body.endswith(b"to stderr"), (query, answer)
+
+
 @pytest.mark.parametrize("how", ["?", "?follow=1&", "?timestamps=1&", "/events?"])
 def test_lines_that_reach_back_too_far_are_refused(reeve, how):
     """A line has no bound, the time that one request may take has."""
