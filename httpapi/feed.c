@@ -18,8 +18,7 @@ struct feed {
 	struct request *request;
 	const struct feed_source *source;
 	void *cls;
-	struct buf
-		out; /* what was not taken yet; without memory while there is nothing */
+	struct buf out; /* not taken yet; without memory while there is nothing */
 	size_t sent;
 	bool is_block;	   /* it was a whole block: perhaps there is much more */
 	bool is_over;	   /* what is in out is the last */
