@@ -157,14 +157,17 @@ static int take_page(struct feed *feed, const cJSON *page, struct err *err)
 static int lost(struct feed *feed, const struct exchange *exchange, struct err *err)
 {
 	const int64_t now = clock_boot_us();
+	/* Before the first answer it has no id, only where to begin. */
+	const bool has_id = feed->after[0] >= '0' && feed->after[0] <= '9';
 	if (!http_may_return(feed->cli, exchange))
 		return api_answer(feed->cli, exchange, NULL, err);
 	if (feed->lost_since_us == 0) {
 		feed->lost_since_us = now;
-		say(feed->cli, "%s; going on after event %s",
+		say(feed->cli, "%s; %s%s",
 		    exchange->failure.code != ERR_NONE ? exchange->failure.text
 						       : "the service is away",
-		    feed->after);
+		    has_id ? "going on after event " : "asking again",
+		    has_id ? feed->after : "");
 	}
 	if (now - feed->lost_since_us >= OUT_OF_REACH_US)
 		return api_answer(feed->cli, exchange, NULL, err);

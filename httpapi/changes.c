@@ -27,7 +27,8 @@ int changes_are_there(struct changes *changes, struct err *err)
 	return is_new;
 }
 
-int changes_read(struct changes *changes, const struct changes_use *use, struct err *err)
+static int read_all(struct changes *changes, const struct changes_use *use,
+		    struct err *err)
 {
 	struct change found[CHANGES_AT_ONCE];
 	int64_t last;
@@ -45,4 +46,12 @@ int changes_read(struct changes *changes, const struct changes_use *use, struct 
 		use->see(use->cls, found, count);
 	}
 	return 0;
+}
+
+int changes_read(struct changes *changes, const struct changes_use *use, struct err *err)
+{
+	const int result = read_all(changes, use, err);
+	if (result < 0)
+		changes->version = -1; /* none: they are still there to be read */
+	return result;
 }

@@ -63,7 +63,8 @@ void crowd_ring(struct crowd *crowd, int64_t now_us)
 
 bool crowd_rest(struct crowd *crowd)
 {
-	if (crowd->count <= FEW)
+	/* Who waits for any change is not one of many who send the same. */
+	if (crowd->is_bell || crowd->count <= FEW)
 		return false;
 	crowd->is_owed = true;
 	return true;

@@ -28,7 +28,8 @@ void crowd_leave(struct waiter *waiter);
 void crowd_ring(struct crowd *crowd, int64_t now_us);
 
 /* One of them has got a share of what there is, and there is more. False: they are few,
- * it may go on at once; true: it is to park, and will be rung in the next round. */
+ * it may go on at once, as may everybody in the bell's crowd; true: it is to park, and
+ * will be rung in the next round. */
 bool crowd_rest(struct crowd *crowd);
 
 /* Rings the next few if it is time. When to come back; INT64_MAX: no need. */

@@ -24,16 +24,14 @@ struct asked {
 static int read_after(struct request *request, bool is_stream, int64_t *ret,
 		      struct err *err)
 {
-	const struct headers *headers = &request->headers;
-	const bool has_header =
-		is_stream && headers->last_event_id && headers->last_event_id[0];
-	const char *text = has_header ? headers->last_event_id
-				      : target_param(&request->target, "after");
+	const char *name = "after";
+	const char *text = is_stream ? sse_last_id(request, &name)
+				     : target_param(&request->target, name);
 	/* who follows everything wants what comes, who asks about a job its life */
 	*ret = is_stream && !request->argument ? EVENT_AFTER_NOW : EVENT_AFTER_OLDEST;
 	if (!text || text_parse_int(text, 0, JSON_INTEGER_MAX, ret) == 0)
 		return 0;
-	if (has_header)
+	if (strcmp(name, SSE_LAST_ID) == 0)
 		return err_set(err, ERR_BAD_REQUEST,
 			       "Last-Event-ID is the id of an event, a number");
 	if (strcmp(text, "now") != 0)

@@ -18,8 +18,7 @@ struct feed {
 	struct request *request;
 	const struct feed_source *source;
 	void *cls;
-	struct buf
-		out; /* what was not taken yet; without memory while there is nothing */
+	struct buf out; /* not taken yet; without memory while there is nothing */
 	size_t sent;
 	bool is_block;	   /* it was a whole block: perhaps there is much more */
 	bool is_over;	   /* what is in out is the last */
@@ -174,9 +173,40 @@ static void prepare_socket(int fd, int64_t stall_us)
 			   sizeof(options[i].value));
 }
 
+static struct MHD_Response *response_of(size_t block, MHD_ContentReaderCallback read,
+					void *cls, MHD_ContentReaderFreeCallback free)
+{
+	struct MHD_Response *response = MHD_create_response_from_callback(
+		MHD_SIZE_UNKNOWN, block, read, cls, free);
+	if (!response)
+		abort(); /* only for want of memory */
+	return response;
+}
+
+static ssize_t nothing_read(void *cls, uint64_t position, char *data, size_t max)
+{
+	(void)cls, (void)position, (void)data, (void)max;
+	return MHD_CONTENT_READER_END_OF_STREAM;
+}
+
+/* The headers alone. With chunks the library would send the last one even so, and the
+ * client take it for the next answer: the connection ends instead. */
+static struct MHD_Response *headers_response(const struct request *request)
+{
+	struct MHD_Response *response =
+		response_of(CHUNKED_BLOCK_BYTES, nothing_read, NULL, NULL);
+	client_expect_within(request->client, request->settings->config.http.stall_us);
+	MHD_set_response_options(response, MHD_RF_HTTP_VERSION_1_0_ONLY, MHD_RO_END);
+	return response;
+}
+
 struct MHD_Response *feed_response(struct request *request,
 				   const struct feed_source *source, void *cls)
 {
+	if (strcmp(request->method, "HEAD") == 0) {
+		source->free(cls);
+		return headers_response(request);
+	}
 	struct feed *feed = mem_alloc(sizeof(*feed));
 	struct waiter *waiter = &request->waiter;
 	*feed = (struct feed){.request = request,
@@ -189,11 +219,6 @@ struct MHD_Response *feed_response(struct request *request,
 	atomic_store(&waiter->is_newer, true);
 	prepare_socket(waiter->socket_fd, request->settings->config.http.stall_us);
 	watcher_add(request->server->watcher, waiter);
-	struct MHD_Response *response = MHD_create_response_from_callback(
-		MHD_SIZE_UNKNOWN,
-		request->has_chunks ? CHUNKED_BLOCK_BYTES : FEED_BLOCK_BYTES, feed_read,
-		feed, feed_free);
-	if (!response)
-		abort(); /* only for want of memory */
-	return response;
+	return response_of(request->has_chunks ? CHUNKED_BLOCK_BYTES : FEED_BLOCK_BYTES,
+			   feed_read, feed, feed_free);
 }

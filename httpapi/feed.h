@@ -38,7 +38,7 @@ struct feed_source {
 
 /* The response that reads from the source; takes `cls`. The caller has filled the
  * waiter's job_id and wants_bell (every change) before, and sets status and headers
- * (answer_guard, sse_headers) after. */
+ * (answer_guard, sse_headers) after. A HEAD gets the headers, and its connection ends. */
 struct MHD_Response *feed_response(struct request *request,
 				   const struct feed_source *source, void *cls);
 

@@ -77,10 +77,13 @@ static int check_range(struct request *request, struct asked *asked, struct err 
 static int read_asked(struct request *request, struct asked *ret, struct err *err)
 {
 	const struct headers *headers = &request->headers;
+	struct range unused;
 	*ret = (struct asked){0};
 	/* A range that depends on a tag we do not give out is none: the whole is always
 	 * right. */
 	ret->range = headers->if_range ? NULL : headers->range;
+	if (range_read(ret->range, INT64_MAX, &unused) == 0)
+		ret->range = NULL; /* it is none that we understand */
 	if (output_wish_read(request, &ret->wish, err) < 0 ||
 	    lookup_flag(request, "follow", &ret->is_followed, err) < 0 ||
 	    lookup_flag(request, "timestamps", &ret->has_times, err) < 0)
@@ -130,13 +133,14 @@ static enum MHD_Result answer_nothing(struct request *request, const struct aske
 
 /* Which part of it: the length is what it is now. 1 a range, 0 what is asked for is the
  * whole, -1 (ERR_RANGE: there is no such part). */
-static int choose_part(struct output *output, const struct asked *asked,
-		       struct range *ret, int64_t *ret_size, struct err *err)
+static int choose_part(struct request *request, struct output *output,
+		       const struct asked *asked, struct range *ret, int64_t *ret_size,
+		       struct err *err)
 {
 	const enum output_stream stream = asked->wish.stream;
 	int64_t first = 0, size;
 	if (asked->wish.tail_lines >= 0 &&
-	    output_tail(output, stream, asked->wish.tail_lines, &first, err) < 0)
+	    output_wish_tail(request, output, &asked->wish, &first, err) < 0)
 		return -1;
 	if (output_size(output, stream, &size, err) < 0)
 		return -1;
@@ -156,7 +160,7 @@ static enum MHD_Result answer_output(struct request *request, struct output *out
 	struct err err = ERR_INIT;
 	struct range range;
 	int64_t size;
-	const int part = choose_part(output, asked, &range, &size, &err);
+	const int part = choose_part(request, output, asked, &range, &size, &err);
 	if (part < 0) {
 		output_close(output);
 		return err.code == ERR_RANGE ? refuse_range(request, size)

@@ -214,6 +214,7 @@ static void events_idle(void *cls, struct buf *out)
 /* "<attempt>:<offset>", and behind the end ":end". Attempt 0 is before the first one. */
 struct place {
 	bool is_given, is_end;
+	const char *name; /* of what gives it */
 	int64_t attempt, offset;
 };
 
@@ -233,27 +234,23 @@ static int place_parse(const char *text, struct place *ret)
 	return ret->attempt == 0 && ret->offset != 0 ? -1 : 0;
 }
 
-static const char *place_name(const struct request *request)
-{
-	return request->headers.last_event_id ? "Last-Event-ID" : "after";
-}
-
 static int read_place(struct request *request, struct track_wish *wish, struct place *ret,
 		      struct err *err)
 {
-	const char *const text = sse_last_id(request), *const name = place_name(request);
+	const char *name, *const text = sse_last_id(request, &name);
 	*ret = (struct place){0};
 	if (!text)
 		return 0;
 	if (place_parse(text, ret) < 0)
 		return lookup_refuse(request, name, err,
 				     "is <attempt>:<offset>, the id of an event");
+	ret->name = name;
 	if (wish->is_one_attempt && ret->attempt != wish->attempt)
 		return lookup_refuse(request, name, err,
 				     "is of attempt %lld, and attempt=%d is asked for",
 				     (long long)ret->attempt, wish->attempt);
 	/* A browser that comes back says both: the id is where it goes on. */
-	if (wish->tail_lines >= 0 && !request->headers.last_event_id)
+	if (wish->tail_lines >= 0 && strcmp(name, SSE_LAST_ID) != 0)
 		return lookup_refuse(request, "tail_lines", err,
 				     "and after exclude each other: "
 				     "both say where to begin");
@@ -271,11 +268,11 @@ static void blame_place(struct request *request, const struct place *place, int6
 	if (!place->is_given || (err->code != ERR_RANGE && err->code != ERR_NOT_FOUND))
 		return;
 	if (err->code == ERR_NOT_FOUND)
-		lookup_refuse(request, place_name(request), err,
+		lookup_refuse(request, place->name, err,
 			      "is of attempt %lld, which there is not",
 			      (long long)place->attempt);
 	else
-		lookup_refuse(request, place_name(request), err,
+		lookup_refuse(request, place->name, err,
 			      "is beyond the %lld bytes of attempt %lld", (long long)size,
 			      (long long)place->attempt);
 }
@@ -287,7 +284,7 @@ static int judge_end(struct request *request, const struct place *place,
 {
 	if (!place->is_end)
 		return 0;
-	const char *const name = place_name(request);
+	const char *const name = place->name;
 	const long long attempt = (long long)place->attempt;
 	if (place->attempt != track->attempt)
 		return lookup_refuse(request, name, err,
@@ -312,7 +309,7 @@ static enum MHD_Result answer_events(struct request *request, const struct track
 						  .idle = events_idle};
 	struct events *events = mem_alloc(sizeof(*events));
 	*events = (struct events){.track = *track};
-	request->waiter = (struct waiter){.wants_bell = true};
+	request->waiter = (struct waiter){.wants_bell = track_is_open(track)};
 	snprintf(request->waiter.job_id, sizeof(request->waiter.job_id), "%s",
 		 track->job_id);
 	struct MHD_Response *response = feed_response(request, &source, events);

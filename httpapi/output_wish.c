@@ -62,3 +62,18 @@ int output_wish_check(struct request *request, struct queue *queue, const struct
 	}
 	return 0;
 }
+
+int output_wish_tail(struct request *request, struct output *output,
+		     const struct track_wish *wish, int64_t *ret_offset, struct err *err)
+{
+	struct err found = ERR_INIT;
+	if (output_tail(output, wish->stream, wish->tail_lines, ret_offset, &found) == 0)
+		return 0;
+	if (found.code == ERR_TOO_LARGE)
+		return lookup_refuse(request, "tail_lines", err,
+				     "reaches back over more than the service looks "
+				     "through (%d MiB); a Range does not",
+				     (int)(OUTPUT_TAIL_BYTES >> 20));
+	*err = found;
+	return -1;
+}

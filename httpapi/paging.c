@@ -38,6 +38,22 @@ int cursor_read(const char *text, const uint8_t list[DIGEST_BYTES], void *ret,
 	return 0;
 }
 
+/* Is the parameter that begins here named "cursor", in whatever spelling? The target was
+ * judged before: behind a percent sign are two digits. */
+static bool is_cursor(const char *raw)
+{
+	for (const char *c = "cursor"; *c; c++) {
+		const char digits[] = {raw[0] == '%' ? raw[1] : '0',
+				       raw[0] == '%' ? raw[2] : '0', '\0'};
+		const char spelt =
+			raw[0] == '%' ? (char)strtol(digits, NULL, 16) : raw[0];
+		if (spelt != *c)
+			return false;
+		raw += raw[0] == '%' ? 3 : 1;
+	}
+	return *raw == '=';
+}
+
 void paging_link(struct MHD_Response *response, const struct request *request,
 		 const char *cursor)
 {
@@ -46,7 +62,7 @@ void paging_link(struct MHD_Response *response, const struct request *request,
 	const char *raw = target->raw + target->path_bytes;
 	for (raw += *raw == '?'; *raw;) {
 		size_t length = strcspn(raw, "&");
-		if (length > 0 && strncmp(raw, "cursor=", 7) != 0)
+		if (length > 0 && !is_cursor(raw))
 			buf_printf(&query, "%.*s&", (int)length, raw);
 		raw += length + (raw[length] == '&');
 	}

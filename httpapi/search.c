@@ -64,6 +64,8 @@ static int cursor_read(struct request *request, const struct job *job,
 	    text_unhex(text, given, sizeof(given)) < 0)
 		return lookup_refuse(request, "cursor", err, "is not one of ours");
 	memcpy(&position, given, sizeof(position));
+	if (position.attempt < 1 || position.attempt > INT32_MAX)
+		return lookup_refuse(request, "cursor", err, "is not one of ours");
 	if (asked->attempt == 0)
 		asked->attempt = position.attempt;
 	asked->search.place = position.place;
@@ -181,6 +183,9 @@ static enum MHD_Result answer_found(struct request *request, const struct job *j
 	int more = output ? put_found(&json, output, asked, &err) : put_nothing(&json);
 	if (more < 0) {
 		buf_release(&body);
+		/* The needle was judged before: what is wrong is the place. */
+		if (err.code == ERR_INVALID)
+			lookup_refuse(request, "cursor", &err, "is not one of ours");
 		return answer_error(request, &err);
 	}
 	cursor_pack(packed, job, asked);

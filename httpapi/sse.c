@@ -5,6 +5,20 @@
 
 static const char EVENT_STREAM[] = "text/event-stream";
 
+/* Is there a "q=0" among the parameters of a media type? It says "not that". */
+static bool is_refused(const char *parameters)
+{
+	const char *at = parameters;
+	while (*(at += strspn(at, " \t")) == ';') {
+		at += 1 + strspn(at + 1, " \t");
+		const size_t length = strcspn(at, " \t,;");
+		if (strncasecmp(at, "q=0", 3) == 0 && strspn(at + 2, "0.") + 2 == length)
+			return true;
+		at += length;
+	}
+	return false;
+}
+
 bool sse_is_wanted(const struct request *request)
 {
 	/* A list of media types with parameters: "text/event-stream;q=1, text/html". */
@@ -14,16 +28,18 @@ bool sse_is_wanted(const struct request *request)
 		const size_t length = strcspn(accept, " \t,;");
 		if (length == sizeof(EVENT_STREAM) - 1 &&
 		    strncasecmp(accept, EVENT_STREAM, length) == 0)
-			return true;
+			return !is_refused(accept + length);
 		accept += strcspn(accept, ",");
 	}
 	return false;
 }
 
-const char *sse_last_id(const struct request *request)
+const char *sse_last_id(const struct request *request, const char **ret_name)
 {
 	const char *id = request->headers.last_event_id;
-	return id ? id : target_param(&request->target, "after");
+	const bool has_id = id && id[0];
+	*ret_name = has_id ? SSE_LAST_ID : "after";
+	return has_id ? id : target_param(&request->target, "after");
 }
 
 /* A value of one line: nothing in it may end the line. */

@@ -11,8 +11,11 @@
 /* Does the client want events (Accept: text/event-stream)? */
 bool sse_is_wanted(const struct request *request);
 
-/* Where it wants to go on: Last-Event-ID, else ?after=; NULL: neither. */
-const char *sse_last_id(const struct request *request);
+/* Where it wants to go on: Last-Event-ID, else ?after=; NULL: neither. An id that is
+ * empty is none, as in a browser. ret_name: which of the two it was, for what is said of
+ * it. */
+#define SSE_LAST_ID "Last-Event-ID"
+const char *sse_last_id(const struct request *request, const char **ret_name);
 
 /* How a stream of events begins: `retry:` and, unless it is NULL, the id of the place
  * where it does, so that a client that is cut off before its first event comes back to

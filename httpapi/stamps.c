@@ -11,8 +11,8 @@ static void put_time(struct buf *out, int64_t at_us)
 	buf_append_char(out, ' ');
 }
 
-int stamps_read(struct stamps *stamps, struct track *track, struct buf *out,
-		struct err *err)
+static int read_some(struct stamps *stamps, struct track *track, struct buf *out,
+		     struct err *err)
 {
 	char data[STAMPS_BLOCK_BYTES];
 	struct output_source source;
@@ -36,6 +36,15 @@ int stamps_read(struct stamps *stamps, struct track *track, struct buf *out,
 		at = next;
 	}
 	return 1;
+}
+
+int stamps_read(struct stamps *stamps, struct track *track, struct buf *out,
+		struct err *err)
+{
+	int got = 1;
+	while (out->length < STAMPS_BLOCK_BYTES && got == 1)
+		got = read_some(stamps, track, out, err);
+	return got < 0 ? -1 : out->length > 0;
 }
 
 void stamps_break(struct stamps *stamps, struct buf *out)

@@ -1,6 +1,7 @@
 /* track.c - where somebody who follows a job's output is (see track.h). */
 #include "httpapi/track.h"
 
+#include "httpapi/output_wish.h"
 #include "httpapi/readers.h"
 #include "httpapi/watcher.h"
 
@@ -68,6 +69,23 @@ static int look_again(struct track *track, struct err *err)
 
 /* --- the beginning --- */
 
+/* In an output opened for it alone: many wait for one that they share. */
+static int find_tail(struct track *track, struct queue *queue, const struct job *job,
+		     struct err *err)
+{
+	struct request *request = track->request;
+	struct output *output;
+	const int opened =
+		queue_output_open(queue, request->server->started_with->state_dir, job,
+				  track->attempt, &output, err);
+	if (opened != 1)
+		return opened;
+	const int result =
+		output_wish_tail(request, output, &track->wish, &track->offset, err);
+	output_close(output);
+	return result;
+}
+
 /* How much there is, and where to begin. */
 static int measure(struct track *track, int64_t *ret_size, struct err *err)
 {
@@ -75,12 +93,7 @@ static int measure(struct track *track, int64_t *ret_size, struct err *err)
 	int64_t size = 0;
 	if (track->share) {
 		struct output *output = share_lock(track->share);
-		int result = 0;
-		if (wish->tail_lines >= 0)
-			result = output_tail(output, wish->stream, wish->tail_lines,
-					     &track->offset, err);
-		if (result == 0)
-			result = output_size(output, wish->stream, &size, err);
+		const int result = output_size(output, wish->stream, &size, err);
 		share_unlock(track->share);
 		if (result < 0)
 			return -1;
@@ -105,6 +118,9 @@ int track_init(struct track *track, struct request *request, struct queue *queue
 				.end = INT64_MAX};
 	snprintf(track->job_id, sizeof(track->job_id), "%s", job->id);
 	if (look(track, queue, job, err) < 0)
+		return -1;
+	if (track->share && wish->tail_lines >= 0 &&
+	    find_tail(track, queue, job, err) < 0)
 		return -1;
 	return measure(track, ret_size, err);
 }
@@ -178,13 +194,17 @@ static void begin_next(struct track *track)
 
 bool track_is_quiet(const struct track *track)
 {
-	return !track->is_stale && !track->wish.is_pinned && !track->is_last &&
-	       !track->has_next;
+	return track_is_open(track) && !track->is_stale && !track->has_next;
+}
+
+bool track_is_open(const struct track *track)
+{
+	return !track->wish.is_pinned && !track->is_last;
 }
 
 enum track_turn track_turn(struct track *track, struct err *err)
 {
-	if (track->wish.is_pinned || track->is_last)
+	if (!track_is_open(track))
 		return TRACK_END;
 	if (track->has_next) {
 		begin_next(track);

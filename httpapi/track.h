@@ -13,8 +13,7 @@
 /* What is asked for. */
 struct track_wish {
 	enum output_stream stream;
-	int attempt; /* to begin with; 0: the last, or if there is none the first to come
-		      */
+	int attempt;	     /* to begin with; 0: the last, or else the first to come */
 	bool is_one_attempt; /* and not those that follow it */
 	int64_t offset;	     /* where to begin; a byte of the stream */
 	int64_t tail_lines;  /* -1; else begin before the last so many lines */
@@ -33,8 +32,7 @@ struct track {
 	bool is_ended;	     /* nothing is added to this attempt any more */
 	bool is_last;	     /* and no other comes */
 	bool has_next;	     /* there is a later one */
-	bool is_stale; /* the database has perhaps changed since it was looked at: set
-			  it when a feed's source is told so */
+	bool is_stale;	     /* the database may have changed since: a feed's is_newer */
 };
 
 /* Looks for the first time. The caller releases the track in any case. ERR_RANGE: there
@@ -66,6 +64,9 @@ enum track_turn {
 /* When all was read: is there nothing before the waiter is rung? As if track_turn said
  * TRACK_LATER, without looking. */
 bool track_is_quiet(const struct track *track);
+
+/* Can more come than what there is now? */
+bool track_is_open(const struct track *track);
 
 /* What it means that there is nothing to read. */
 enum track_turn track_turn(struct track *track, struct err *err);

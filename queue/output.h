@@ -28,6 +28,7 @@ struct output {
 	int64_t content_bytes, frames_bytes;
 
 	struct sight sight;
+	int64_t looks;	      /* how many frames were found so far */
 	int64_t cursor;	      /* number of the frame that was found last */
 	int64_t window_first; /* number of the first frame in `window` */
 	size_t window_count;
@@ -87,6 +88,10 @@ int64_t frame_before(const struct frame *frame, enum output_stream stream);
  * 1, 0 there is no such byte, -1. */
 int place_find(struct output *output, enum output_stream stream, int64_t offset,
 	       struct place *ret, struct err *err);
+
+/* What it costs to find a frame, as if it were bytes to be read: who may read only so
+ * many counts this for each look, since a frame may have a single byte. */
+#define LOOK_BYTES 64
 
 /* --- output_packed.c --- */
 

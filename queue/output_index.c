@@ -206,6 +206,7 @@ int place_find(struct output *output, enum output_stream stream, int64_t offset,
 	struct place place;
 	if (hay.count == 0 || offset < 0)
 		return 0;
+	output->looks++;
 	if (frame_search(output, &hay, output->cursor, &output->cursor, err) != 0 ||
 	    place_get(output, output->cursor, &place, err) != 0)
 		return -1;

@@ -94,7 +94,7 @@ static int block_search(struct output *output, struct scan *scan, struct search_
 	return 1;
 }
 
-static int search_check(const struct search *search, struct err *err)
+static int search_check(const struct search *search, int64_t size, struct err *err)
 {
 	const struct search_place *place = &search->place;
 	if (search->needle_bytes == 0 || search->needle_bytes > SEARCH_NEEDLE_MAX)
@@ -105,7 +105,7 @@ static int search_check(const struct search *search, struct err *err)
 			       "what is searched for stands in one line: it has no "
 			       "newline");
 	if (place->offset < place->line_at || place->line_at < place->lines ||
-	    place->lines < 0)
+	    place->lines < 0 || place->offset > size)
 		return err_set(err, ERR_INVALID, "the search was not here before");
 	return 0;
 }
@@ -134,24 +134,24 @@ int output_search(struct output *output, struct search *search, int64_t bytes,
 		  struct search_hit *ret, size_t max, size_t *ret_count, struct err *err)
 {
 	char needle[SEARCH_NEEDLE_MAX];
-	const int64_t until = search->place.offset + bytes;
-	int64_t size;
+	int64_t size, left = bytes;
 	bool is_over = false;
 	size_t count = 0;
-	if (search_check(search, err) != 0 ||
-	    output_size(output, search->stream, &size, err) != 0)
+	if (output_size(output, search->stream, &size, err) != 0 ||
+	    search_check(search, size, err) != 0)
 		return -1;
 	AUTO_FREE char *data = mem_alloc(BLOCK_BYTES);
 	memcpy(needle, search->needle, search->needle_bytes);
 	if (search->ignores_case)
 		fold(needle, search->needle_bytes);
-	while (!is_over && count < max && search->place.offset < until) {
-		const int64_t at = search->place.offset;
+	while (!is_over && count < max && left > 0) {
+		const int64_t at = search->place.offset, looks = output->looks;
 		struct scan scan = {.search = search, .needle = needle, .data = data};
 		if (block_load(output, &scan, size, err) != 0)
 			return -1;
 		const int is_done = block_search(output, &scan, ret, max, &count);
 		is_over = is_done && at + (int64_t)scan.bytes >= size;
+		left -= search->place.offset - at + (output->looks - looks) * LOOK_BYTES;
 	}
 	*ret_count = count;
 	return !is_over;

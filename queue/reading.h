@@ -19,7 +19,9 @@ struct output; /* queue.h */
 enum output_stream { OUTPUT_BOTH = 0, OUTPUT_STDOUT, OUTPUT_STDERR };
 
 /* Where the last `lines` lines begin, as tail(1) counts: an unfinished last line is one.
- * 0 lines: the present end. */
+ * 0 lines: the present end. Looks at no more than about OUTPUT_TAIL_BYTES, of which many
+ * small frames take more than their bytes: ERR_TOO_LARGE when that does not reach. */
+#define OUTPUT_TAIL_BYTES (INT64_C(32) << 20)
 int output_tail(struct output *output, enum output_stream stream, int64_t lines,
 		int64_t *ret_offset, struct err *err);
 
@@ -64,7 +66,8 @@ struct search_hit {
 };
 
 /* Looks at about `bytes` more bytes and fills up to `max` hits. 1 there is more to look
- * at, 0 the present end was reached, -1 (ERR_INVALID: no such needle). Of an output with
+ * at, 0 the present end was reached, -1 (ERR_INVALID: no such needle, or no place where
+ * a search can have come to). Many small frames count as more bytes. Of an output with
  * damaged frames OUTPUT_BOTH is searched, and at_us and stream are not known. */
 int output_search(struct output *output, struct search *search, int64_t bytes,
 		  struct search_hit *ret, size_t max, size_t *ret_count, struct err *err);

@@ -5,7 +5,7 @@ import signal
 import threading
 
 import harness
-from cli_helpers import Terminal, on_terminal
+from cli_helpers import Proxy, Terminal, on_terminal
 from harness import wait_until
 
 
@@ -132,3 +132,13 @@ def test_a_lost_past_is_said(reeve):
     done = reeve.cli("events", "--after", "99")
     assert (done.returncode, done.stdout) == (0, "")
     assert "there is no event 99" in done.stderr
+
+
+def test_a_lost_first_page_is_asked_for_again(reeve):
+    reeve.start()
+    job = reeve.run("true")["id"]
+    with Proxy(reeve, lambda number, _: 0 if number <= 2 else None) as proxy:
+        done = reeve.cli("--server", proxy.server, "events", job)
+    assert done.returncode == 0, done.stderr
+    assert "asking again" in done.stderr and "after event" not in done.stderr
+    assert done.stdout == reeve.cli("events", job).stdout

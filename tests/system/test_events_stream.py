@@ -327,6 +327,10 @@ def test_what_is_wrong_with_a_stream_is_named(server):  # noqa: F811
         answer = server.request("GET", "/v1/events",
                                 headers={"Accept": "text/event-stream", "Last-Event-ID": wrong})
         assert answer.status == 400 and "Last-Event-ID" in answer.json()["detail"], answer
+    # who comes back without an id says after= as before
+    answer = server.request("GET", "/v1/events?after=x",
+                            headers={"Accept": "text/event-stream", "Last-Event-ID": ""})
+    assert answer.status == 400 and answer.json()["errors"][0]["parameter"] == "after", answer
     # of a page it means nothing
     assert server.request("GET", "/v1/events", headers={"Last-Event-ID": "x"}).status == 200
     for name in ("limit", "wait"):
@@ -480,3 +484,12 @@ def test_silence_is_broken_and_tells_how_far_it_was_looked(server):  # noqa: F81
         assert response.readline() == b"\n"
         assert [response.readline() for _ in range(4)] == [
             f"id: {last}\n".encode(), b"\n", b": keepalive\n", b"\n"]
+
+
+@pytest.mark.parametrize("accept, is_stream", [
+    ("text/event-stream", True), ("text/html, TEXT/Event-Stream;q=0.5", True),
+    ("text/event-stream; charset=utf-8;q=0.01, */*", True), ("text/event-stream;q=0", False),
+    ("application/json, text/event-stream ; q=0.00", False), ("text/event-streams", False)])
+def test_who_asks_for_a_stream(server, accept, is_stream):  # noqa: F811
+    answer = server.request("HEAD", "/v1/events", headers={"Accept": accept})
+    assert answer.headers["Content-Type"] == ("text/event-stream" if is_stream else "application/json")

@@ -28,6 +28,19 @@ def test_pages_are_complete_and_without_overlap(new_reeve):
     assert seen == ids[::-1]
 
 
+def test_a_spelt_out_cursor_is_replaced_in_the_link_too(new_reeve):
+    one = new_reeve()
+    one.write_config()
+    one.start_httpapi()
+    ids = [one.submit("true")["id"] for _ in range(3)]
+    cursor = one.request("GET", "/v1/jobs?limit=1").json()["next_cursor"]
+    answer = one.request("GET", f"/v1/jobs?limit=1&c%75rs%6Fr={cursor}")
+    assert [job["id"] for job in answer.json()["items"]] == [ids[1]]
+    link = answer.headers["Link"]
+    answer = one.request("GET", link[1:link.index(">")])
+    assert answer.status == 200 and [job["id"] for job in answer.json()["items"]] == [ids[0]], answer
+
+
 def test_filters(new_reeve):
     one = new_reeve()
     one.write_config()

@@ -140,3 +140,25 @@ def test_a_running_job_shows_its_process_and_output(reeve):
     assert (found["output"]["stdout_bytes"], found["output"]["stderr_bytes"]) == (3, 2)
     assert reeve.output(job) in (b"abcde", b"deabc")
     assert reeve.request("GET", f"/v1/jobs/{job['id']}/output", headers={"Range": "bytes=-2"}).status == 206
+
+
+@pytest.mark.parametrize("value", ["lines=0-1", "bytes=9-5", "bytes=0-1,3-4", "bytes=x"])
+def test_a_range_that_is_ignored_excludes_nothing(done, value):
+    reeve, job = done
+    for query in ("?timestamps=1&stream=stderr", "?tail_lines=1&stream=stderr", "?follow=1&stream=stderr"):
+        answer = reeve.request("GET", f"/v1/jobs/{job['id']}/output{query}", headers={"Range": value})
+        assert answer.status == 200 and answer.body.endswith(b"to stderr"), (query, answer)
+
+
+@pytest.mark.parametrize("how", ["?", "?follow=1&", "?timestamps=1&", "/events?"])
+def test_lines_that_reach_back_too_far_are_refused(reeve, how):
+    """A line has no bound, the time that one request may take has."""
+    reeve.start()
+    job = reeve.run("sh", "-c", "seq 5; head -c 41943040 /dev/zero; echo; seq 5")
+    path = f"/v1/jobs/{job['id']}/output{how}tail_lines="
+    answer = reeve.request("GET", path + "10")
+    assert answer.status == 400, answer
+    assert [fault["parameter"] for fault in answer.json()["errors"]] == ["tail_lines"]
+    assert reeve.request("HEAD", path + "10").status == 400
+    answer = reeve.request("GET", path + "5")
+    assert answer.status == 200 and len(answer.body) < 10000

@@ -425,3 +425,22 @@ def test_the_listener_serves_after_all_of_that(server):
     assert server.request("GET", "/v1/whoami", via="tcp").json() == {
         "principal": "token:local", "role": "admin"}
     assert server.sql("SELECT count(*) FROM jobs") == [(0,)]
+
+
+@pytest.mark.parametrize("via", ["tcp", "unix"])
+@pytest.mark.parametrize("path, accept", [
+    ("/v1/jobs/JOB/output?follow=1", "*/*"), ("/v1/jobs/JOB/output?timestamps=1", "*/*"),
+    ("/v1/jobs/JOB/output/events", "*/*"), ("/v1/events", "text/event-stream"),
+    ("/v1/jobs/JOB/events", "text/event-stream")])
+def test_head_of_what_has_no_length_is_headers_alone(server, path, accept, via):
+    """Not one byte behind them that a client would take for its next answer; so the next
+    request on the connection is answered as well, or the connection is said to end."""
+    path = path.replace("JOB", server.submit("true", hold=True)["id"])
+    head = f"HEAD {path} HTTP/1.1\r\nAccept: {accept}\r\n".encode() + H + A + b"\r\n"
+    answer = exchange(server, head + WHO + H + A + END, via)
+    first, _, rest = answer.partition(b"\r\n\r\n")
+    assert statuses(first) == [200] and b"Content-Length" not in first, answer
+    if rest:
+        assert rest.startswith(b"HTTP/1.1 200") and statuses(answer) == [200, 200], answer
+    else:
+        assert b"onnection: close" in first, answer

@@ -109,3 +109,21 @@ def test_many_read_a_finished_output(reeve):
             else:
                 assert (written(events_of(body)) if i % 3 else body) == whole
     wait_until(lambda: not outputs_open(reeve.httpapi.pid), "all outputs are closed")
+
+
+def test_those_who_wait_do_not_hold_up_who_reads(reeve):
+    """Many streams in which nothing happens, and beside them a finished output of some thousand
+    blocks: one pause for each of them after each block would take longer than the limit."""
+    reeve.start(limits={"connections": 500})
+    job = reeve.run("seq", "2300000")
+    whole = reeve.output(job)
+    with contextlib.ExitStack() as stack:
+        for _ in range(300):
+            sock = stack.enter_context(reeve.raw_socket())
+            sock.sendall(get("/v1/events", b"Accept: text/event-stream\r\n"))
+            assert b" 200" in sock.recv(13)
+        for tail in ("?follow=1", "/events"):
+            sock = stack.enter_context(reeve.raw_socket())
+            sock.sendall(ask(reeve, job, tail))
+            body = body_of(read_all(sock))
+            assert (written(events_of(body)) if tail == "/events" else body) == whole

@@ -1,7 +1,9 @@
 """Searching in an output over HTTP: against a loop over its lines, in pages, while it grows."""
 
 import glob
+import hashlib
 import re
+import struct
 import urllib.parse
 
 import pytest
@@ -148,6 +150,22 @@ def test_a_cursor_belongs_to_its_search(done):
     assert search(reeve, other, **query, cursor=cursor).status == 400
     # but a page may be larger
     assert len(search(reeve, job, **{**query, "limit": 50}, cursor=cursor).json()["items"]) == 50
+
+
+@pytest.mark.parametrize("attempt, place", [(1, (2 ** 63 - 1, 0, 0, 0)), (1, (10 ** 6, 0, 0, 0)),
+                                            (-1, (0, 0, 0, 0)), (0, (0, 0, 0, 0)), (2 ** 32 + 1, (0, 0, 0, 0)),
+                                            (1, (5, 9, 9, 0)), (1, (-1, -1, -1, 0))])
+def test_a_cursor_made_by_hand_is_refused(done, attempt, place):
+    """Its mark keeps mistakes apart; it is no secret, so whoever makes one must get nowhere."""
+    reeve, job = done
+    position = struct.pack("<5q", attempt, *place)
+    mark = hashlib.sha256(job.encode() + bytes([0, 0]) + b"stdout" + position).digest()[:8]
+    answer = search(reeve, job, q="stdout", cursor=(position + mark).hex())
+    assert answer.status == 400 and "cursor" in answer.text, answer
+    # made in the same way, but of a place where a search may be
+    position = struct.pack("<5q", 1, 0, 0, 0, 0)
+    mark = hashlib.sha256(job.encode() + bytes([0, 0]) + b"stdout" + position).digest()[:8]
+    assert search(reeve, job, q="stdout", cursor=(position + mark).hex()).status == 200
 
 
 def test_jobs_and_attempts_that_are_not_there(done):

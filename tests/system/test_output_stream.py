@@ -308,11 +308,18 @@ def test_a_malformed_id_is_refused(server, value):
     job = server.run("echo", "hello")
     for name, query, headers in (("after", f"?after={value.replace(' ', '%20')}", {}),
                                  ("Last-Event-ID", "", {"Last-Event-ID": value})):
-        if name == "Last-Event-ID" and value == "1:0 ":
-            continue  # blanks at the end of a header are no part of it
+        if name == "Last-Event-ID" and value in ("1:0 ", ""):
+            continue  # blanks at the end of a header are no part of it, and none is no id
         answer = server.request("GET", path(job, query), headers=headers)
         assert answer.status == 400, (name, value)
         assert answer.json()["errors"][0]["parameter"] == name
+
+
+def test_an_empty_id_says_nothing(server):
+    """As a browser means it: so the address says where to begin."""
+    job = server.run("echo", "hello")
+    for query, text in (("", b"hello\n"), ("?after=1:2", b"llo\n"), ("?tail_lines=0", b"")):
+        assert written(events(server, job, query, **{"Last-Event-ID": ""})) == text
 
 
 def test_an_id_that_cannot_be_is_refused(server):

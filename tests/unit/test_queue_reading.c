@@ -390,16 +390,37 @@ static void test_needles_that_are_none(void **state)
 	written_open(&w, *state);
 	written_add(&w, OUTPUT_STDOUT, large);
 	struct output *output = written_output(&w);
-	struct search wrong[] = {search_for("", 0, OUTPUT_BOTH),
-				 search_for("a\nb", 3, OUTPUT_BOTH),
-				 search_for(large, sizeof large - 1, OUTPUT_BOTH),
-				 search_for("x", 1, OUTPUT_BOTH)};
+	struct search wrong[] = {
+		search_for("", 0, OUTPUT_BOTH), search_for("a\nb", 3, OUTPUT_BOTH),
+		search_for(large, sizeof large - 1, OUTPUT_BOTH),
+		search_for("x", 1, OUTPUT_BOTH), search_for("x", 1, OUTPUT_BOTH)};
 	wrong[3].place.line_at = 1;
+	wrong[4].place.offset = INT64_MAX;
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
 		assert_int_equal(
 			output_search(output, &wrong[i], 100, hit, 1, &count, &w.f->err),
 			-1);
 		assert_int_equal(w.f->err.code, ERR_INVALID);
+	}
+	output_close(output);
+	written_close(&w);
+}
+
+/* A frame may have one byte: then a page is over long before its bytes. */
+static void test_small_frames_count(void **state)
+{
+	struct written w;
+	struct search_hit hit;
+	size_t count;
+	written_open(&w, *state);
+	for (int i = 0; i < 160000; i++)
+		written_add(&w, i % 2 ? OUTPUT_STDOUT : OUTPUT_STDERR, "x");
+	struct output *output = written_output(&w);
+	for (int s = OUTPUT_BOTH; s <= OUTPUT_STDERR; s++) {
+		struct search search = search_for("nowhere", 7, s);
+		assert_int_equal(
+			output_search(output, &search, 1 << 20, &hit, 1, &count, NULL),
+			s != OUTPUT_BOTH);
 	}
 	output_close(output);
 	written_close(&w);
@@ -569,6 +590,7 @@ int main(void)
 		TEST(test_a_needle_across_blocks),
 		TEST(test_a_search_goes_on_when_more_is_written),
 		TEST(test_needles_that_are_none),
+		TEST(test_small_frames_count),
 		TEST(test_damaged_frames),
 		TEST(test_frames_that_are_taken_back),
 		TEST(test_any_byte_costs_a_few_reads),
