@@ -74,10 +74,8 @@ static void file_remove(const struct compression *run, const char *suffix)
 static void one_close(struct compression *run)
 {
 	int *const fds[] = {&run->day_fd, &run->log_fd, &run->file_fd};
-	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
-		mem_auto_close(fds[i]);
-		*fds[i] = -1;
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		mem_close(fds[i]);
 	(void)ZSTD_freeCCtx(run->context);
 	free(run->plain);
 	free(run->pressed);

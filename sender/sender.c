@@ -223,14 +223,14 @@ static void close_all(struct sender *sender)
 	free(sender->delivery);
 	if (sender->bell_fd >= 0)
 		bell_unlisten(sender->config->state_dir, SENDER_BELL);
-	mem_auto_close(&sender->bell_fd);
-	mem_auto_close(&sender->signal_fd);
+	mem_close(&sender->bell_fd);
+	mem_close(&sender->signal_fd);
 	bell_ringer_close(sender->ringer);
 	courier_close(sender->courier);
 	if (sender->queue != NULL)
 		queue_close(sender->queue);
 	webhook_keys_forget(&sender->keys);
-	mem_auto_close(&sender->lock_fd);
+	mem_close(&sender->lock_fd);
 }
 
 int sender_run(struct config *config, const char *path)
