@@ -281,9 +281,9 @@ struct outcome_row {
 	const char *state, *event; /* event NULL: the matter goes on */
 };
 static const struct outcome_row OUTCOMES[] = {
-	[CALLBACK_DELIVERED] = {"delivered", "callback_delivered"},
+	[CALLBACK_DELIVERED] = {"delivered", .event = "callback_delivered"},
 	[CALLBACK_AGAIN] = {"pending", NULL},
-	[CALLBACK_DEAD] = {"dead", "callback_dead"},
+	[CALLBACK_DEAD] = {"dead", .event = "callback_dead"},
 };
 
 int queue_callback_tried(struct queue *queue, const struct callback_try *tried,

@@ -73,6 +73,10 @@ def test_a_dead_one_is_sent_again(reeve, sink):
     assert (again["tries"], again["last_status"], again["last_error"]) == (1, 200, None)
     kinds = [event["kind"] for event in reeve.events(job) if event["kind"].startswith("callback_")]
     assert kinds == ["callback_dead", "callback_redelivered", "callback_delivered"]
+    for kind in kinds:
+        for path in (f"/v1/jobs/{job['id']}/events", "/v1/events"):
+            answer = reeve.request("GET", f"{path}?kind={kind}")
+            assert [event["kind"] for event in answer.json()["items"]] == [kind]
 
 
 def test_a_delivered_one_is_sent_again(reeve, sink):
