@@ -182,6 +182,16 @@ static int check_what(const struct args *args, struct err *err)
 	return 0;
 }
 
+/* Where it runs, and what it reads. */
+static int put_surroundings(struct json_writer *json, const struct args *args,
+			    struct err *err)
+{
+	return put_directory(json, args_text(args, "cwd"), err) < 0 ||
+			       put_stdin(json, args_text(args, "stdin"), err) < 0
+		       ? -1
+		       : 0;
+}
+
 static int write_body(struct cli *cli, struct buf *body, struct err *err)
 {
 	const struct args *args = &cli->args;
@@ -203,11 +213,8 @@ static int write_body(struct cli *cli, struct buf *body, struct err *err)
 				(double)args_number(args, "timeout", 0) / US_PER_S);
 	if (body_put_pairs(&json, "labels", args, "label", err) < 0 ||
 	    body_put_pairs(&json, "environment", args, "env", err) < 0 ||
-	    put_waiting(&json, args, err) < 0 ||
-	    put_directory(&json, args_text(args, "cwd"), err) < 0 ||
-	    put_depends(&json, cli, err) < 0 ||
-	    put_stdin(&json, args_text(args, "stdin"), err) < 0 ||
-	    put_callback(&json, args, err) < 0)
+	    put_waiting(&json, args, err) < 0 || put_surroundings(&json, args, err) < 0 ||
+	    put_depends(&json, cli, err) < 0 || put_callback(&json, args, err) < 0)
 		return -1;
 	json_close(&json, '}');
 	if (body->is_full)

@@ -31,7 +31,8 @@ char *mem_printf(const char *format, ...)
  * number may be somebody else's by then. errno stays as it was. */
 void mem_close(int *fd);
 
-/* For cleanup attributes, and for nothing else: `AUTO_FREE char *text = ...;`, `AUTO_CLOSE int fd = ...;` */
+/* For cleanup attributes, and for nothing else: `AUTO_FREE char *text = ...;`,
+ * `AUTO_CLOSE int fd = ...;` */
 void mem_auto_free(const void *pointer_to_pointer);
 void mem_auto_close(const int *fd);
 #define AUTO_FREE __attribute__((cleanup(mem_auto_free)))

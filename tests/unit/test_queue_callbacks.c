@@ -366,12 +366,18 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, wall_setup, wall_teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_an_attempt_that_ends),    TEST(test_a_start_is_told_once),
-		TEST(test_each_attempt_starts),	    TEST(test_ends_without_an_attempt),
-		TEST(test_cancelled_while_it_runs), TEST(test_a_rollback_takes_it_along),
-		TEST(test_skipped_with_its_parent), TEST(test_only_what_was_asked_for),
-		TEST(test_a_rerun_tells_too),	    TEST(test_what_was_broken_by_hand),
-		TEST(test_the_body),		    TEST(test_the_body_of_a_start),
+		TEST(test_an_attempt_that_ends),
+		TEST(test_a_start_is_told_once),
+		TEST(test_each_attempt_starts),
+		TEST(test_ends_without_an_attempt),
+		TEST(test_cancelled_while_it_runs),
+		TEST(test_a_rollback_takes_it_along),
+		TEST(test_skipped_with_its_parent),
+		TEST(test_only_what_was_asked_for),
+		TEST(test_a_rerun_tells_too),
+		TEST(test_what_was_broken_by_hand),
+		TEST(test_the_body),
+		TEST(test_the_body_of_a_start),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

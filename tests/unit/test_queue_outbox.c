@@ -74,8 +74,7 @@ static struct callback_try try_of(struct fixture *f, const char *webhook_id,
 static void write_try(struct fixture *f, const char *webhook_id,
 		      enum callback_outcome outcome, int64_t next_at, int status)
 {
-	const struct callback_try tried =
-		try_of(f, webhook_id, outcome, next_at, status);
+	const struct callback_try tried = try_of(f, webhook_id, outcome, next_at, status);
 	begin(f);
 	assert_done(queue_callback_tried(f->queue, &tried, &f->err), &f->err);
 	commit(f);
@@ -220,11 +219,9 @@ static void test_one_under_way_is_sent_again(void **state)
 		for (int tries = 0; tries < 2; tries++) {
 			if (tries > 0)
 				write_try(f, id, CALLBACK_AGAIN, wall_now_us(), 500);
-			const struct callback_try tried =
-				try_of(f, id, (enum callback_outcome)outcome,
-				       outcome == CALLBACK_AGAIN ? wall_now_us() + DAY
-								 : 0,
-				       200);
+			const struct callback_try tried = try_of(
+				f, id, (enum callback_outcome)outcome,
+				outcome == CALLBACK_AGAIN ? wall_now_us() + DAY : 0, 200);
 			begin(f);
 			assert_done(
 				queue_callback_redeliver(f->queue, &ALICE, id, &f->err),
