@@ -114,15 +114,17 @@ static void put_retry(struct json_writer *json, const struct args *args)
 	json_close(json, '}');
 }
 
-/* Whom to tell; a WORD without an URL is for the service to refuse. */
-static void put_callback(struct json_writer *json, const struct args *args)
+/* Whom to tell. */
+static int put_callback(struct json_writer *json, const struct args *args,
+			struct err *err)
 {
 	const bool has_words = args_has(args, "callback-on");
-	if (!args_has(args, "callback") && !has_words)
-		return;
+	if (!args_has(args, "callback"))
+		return has_words ? err_set(err, ERR_INVALID,
+					   "--callback-on needs --callback URL")
+				 : 0;
 	json_open(json, "callback", '{');
-	if (args_has(args, "callback"))
-		json_put_text(json, "url", args_text(args, "callback"));
+	json_put_text(json, "url", args_text(args, "callback"));
 	if (has_words) {
 		json_open(json, "on", '[');
 		for (size_t i = 0; i < args->count; i++)
@@ -131,6 +133,7 @@ static void put_callback(struct json_writer *json, const struct args *args)
 		json_close(json, ']');
 	}
 	json_close(json, '}');
+	return 0;
 }
 
 /* When it may start, until when, and how often. */
@@ -179,6 +182,16 @@ static int check_what(const struct args *args, struct err *err)
 	return 0;
 }
 
+/* Where it runs, and what it reads. */
+static int put_surroundings(struct json_writer *json, const struct args *args,
+			    struct err *err)
+{
+	return put_directory(json, args_text(args, "cwd"), err) < 0 ||
+			       put_stdin(json, args_text(args, "stdin"), err) < 0
+		       ? -1
+		       : 0;
+}
+
 static int write_body(struct cli *cli, struct buf *body, struct err *err)
 {
 	const struct args *args = &cli->args;
@@ -200,12 +213,9 @@ static int write_body(struct cli *cli, struct buf *body, struct err *err)
 				(double)args_number(args, "timeout", 0) / US_PER_S);
 	if (body_put_pairs(&json, "labels", args, "label", err) < 0 ||
 	    body_put_pairs(&json, "environment", args, "env", err) < 0 ||
-	    put_waiting(&json, args, err) < 0 ||
-	    put_directory(&json, args_text(args, "cwd"), err) < 0 ||
-	    put_depends(&json, cli, err) < 0 ||
-	    put_stdin(&json, args_text(args, "stdin"), err) < 0)
+	    put_waiting(&json, args, err) < 0 || put_surroundings(&json, args, err) < 0 ||
+	    put_depends(&json, cli, err) < 0 || put_callback(&json, args, err) < 0)
 		return -1;
-	put_callback(&json, args);
 	json_close(&json, '}');
 	if (body->is_full)
 		return err_set(err, ERR_TOO_LARGE, "the request is over %u MiB",

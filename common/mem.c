@@ -96,3 +96,9 @@ void mem_auto_close(const int *fd)
 		close(*fd);
 	errno = saved_errno;
 }
+
+void mem_close(int *fd)
+{
+	mem_auto_close(fd);
+	*fd = -1;
+}

@@ -27,7 +27,12 @@ char *mem_strndup(const char *text, size_t length) __attribute__((returns_nonnul
 char *mem_printf(const char *format, ...)
 	__attribute__((format(printf, 1, 2), returns_nonnull));
 
-/* For cleanup attributes: `AUTO_FREE char *text = ...;`, `AUTO_CLOSE int fd = ...;` */
+/* Closes a descriptor that is one and makes it -1, so that it is never closed twice: the
+ * number may be somebody else's by then. errno stays as it was. */
+void mem_close(int *fd);
+
+/* For cleanup attributes, and for nothing else: `AUTO_FREE char *text = ...;`,
+ * `AUTO_CLOSE int fd = ...;` */
 void mem_auto_free(const void *pointer_to_pointer);
 void mem_auto_close(const int *fd);
 #define AUTO_FREE __attribute__((cleanup(mem_auto_free)))

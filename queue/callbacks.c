@@ -281,9 +281,9 @@ struct outcome_row {
 	const char *state, *event; /* event NULL: the matter goes on */
 };
 static const struct outcome_row OUTCOMES[] = {
-	[CALLBACK_DELIVERED] = {"delivered", "callback_delivered"},
+	[CALLBACK_DELIVERED] = {"delivered", .event = "callback_delivered"},
 	[CALLBACK_AGAIN] = {"pending", NULL},
-	[CALLBACK_DEAD] = {"dead", "callback_dead"},
+	[CALLBACK_DEAD] = {"dead", .event = "callback_dead"},
 };
 
 int queue_callback_tried(struct queue *queue, const struct callback_try *tried,
@@ -297,7 +297,8 @@ int queue_callback_tried(struct queue *queue, const struct callback_try *tried,
 		BINDS(as_int(tried->row), as_text(outcome->state), as_int(tried->at),
 		      as_int_if(outcome->event == NULL, tried->next_at),
 		      as_int_if(tried->status != 0, tried->status), as_text(tried->error),
-		      as_int_if(outcome->event != NULL, tried->at)),
+		      as_int_if(outcome->event != NULL, tried->at), as_int(tried->tries),
+		      as_int(tried->due_at)),
 		err);
 	if (changed <= 0 || outcome->event == NULL)
 		return changed < 0 ? -1 : 0;

@@ -20,8 +20,7 @@
 struct queue;
 struct viewer;
 
-/* When a callback is sent: words of "on". Any other word there is that of a final state.
- */
+/* When a callback is sent: words of "on". Any other word there is a final state's. */
 #define CALLBACK_ON_STARTED "started" /* every time an attempt has a process */
 #define CALLBACK_ON_FINAL "final"     /* once, whatever the final state */
 
@@ -87,9 +86,11 @@ int queue_callbacks_due(struct queue *queue, const char *host, int64_t now, int 
 
 enum callback_outcome { CALLBACK_DELIVERED, CALLBACK_AGAIN, CALLBACK_DEAD };
 
-/* How one try went. */
+/* How one try went, of the message as `tries` and `due_at` (its next_at) were then. */
 struct callback_try {
 	int64_t row;
+	int tries;
+	int64_t due_at;
 	enum callback_outcome outcome;
 	int64_t at;	   /* when it was tried */
 	int64_t next_at;   /* CALLBACK_AGAIN: not before this */
@@ -98,7 +99,8 @@ struct callback_try {
 };
 
 /* [write] Writes it down, with an event of the job when the matter is closed. Nothing
- * happens when somebody has closed it meanwhile. */
+ * happens when somebody has closed it meanwhile, or asked for it to be sent again: then
+ * that is still to come. */
 int queue_callback_tried(struct queue *queue, const struct callback_try *tried,
 			 struct err *err);
 

@@ -1,13 +1,13 @@
 -- callbacks.sql: statements about the outbox.
 
 -- Does this job want to tell that it is over? By the primary key; the words are looked at only where
--- there is a callback.
+-- there is a callback. One that was broken by hand asks for nothing: CASE is evaluated in its order.
 -- name: callback_wanted_final
 SELECT 1
   FROM jobs j
  WHERE j.id = ?1 AND j.callback IS NOT NULL
    AND EXISTS (SELECT 1
-                 FROM json_each(j.callback, '$.on') o
+                 FROM json_each(CASE WHEN json_valid(j.callback) THEN j.callback END, '$.on') o
                 WHERE o.value = 'final' OR o.value = j.state)
 
 -- The same of a start, which is told once for each attempt. By callbacks_by_job.
@@ -15,7 +15,9 @@ SELECT 1
 SELECT 1
   FROM jobs j
  WHERE j.id = ?1 AND j.callback IS NOT NULL
-   AND EXISTS (SELECT 1 FROM json_each(j.callback, '$.on') o WHERE o.value = 'started')
+   AND EXISTS (SELECT 1
+                 FROM json_each(CASE WHEN json_valid(j.callback) THEN j.callback END, '$.on') o
+                WHERE o.value = 'started')
    AND NOT EXISTS (SELECT 1
                      FROM callbacks c
                     WHERE c.job_id = j.id AND c.kind = 'started' AND c.attempt = ?2)
@@ -89,21 +91,22 @@ SELECT id, next_at
  ORDER BY next_at, id
  LIMIT ?2
 
--- How one try went; nothing when the matter was closed meanwhile.
+-- How one try went; nothing when the matter was closed meanwhile, or asked for again.
 -- name: callback_tried
 UPDATE callbacks
    SET state = ?2, tries = tries + 1, last_try_at = ?3, next_at = ?4, last_status = ?5,
        last_error = ?6, ended_at = ?7
- WHERE id = ?1 AND state = 'pending'
+ WHERE id = ?1 AND state = 'pending' AND tries = ?8 AND next_at = ?9
 
 -- What an event says of it, by the primary key.
 -- name: callback_event
 SELECT job_id, webhook_id, kind, tries, last_status FROM callbacks WHERE id = ?1
 
--- Also one that is over: it is sent again, from the first try on.
+-- Also one that is over: it is sent again, from the first try on. By its next_at a try that is under way
+-- can tell, so that this is always another one.
 -- name: callback_again
 UPDATE callbacks
-   SET state = 'pending', tries = 0, next_at = ?2, ended_at = NULL
+   SET state = 'pending', tries = 0, next_at = ?2 + (next_at IS ?2), ended_at = NULL
  WHERE id = ?1
 
 -- What has ended goes with its job; what has not is remembered by itself. By callbacks_by_job.

@@ -74,10 +74,8 @@ static void file_remove(const struct compression *run, const char *suffix)
 static void one_close(struct compression *run)
 {
 	int *const fds[] = {&run->day_fd, &run->log_fd, &run->file_fd};
-	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
-		mem_auto_close(fds[i]);
-		*fds[i] = -1;
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		mem_close(fds[i]);
 	(void)ZSTD_freeCCtx(run->context);
 	free(run->plain);
 	free(run->pressed);
@@ -105,8 +103,10 @@ static bool has_room(int day_fd, int64_t bytes)
 	       (int64_t)fs.f_bavail * (int64_t)fs.f_frsize >= bytes + DISK_LEFT_BYTES;
 }
 
-/* What a run that died has left is made anew. 1 opened, 0 not now, -1. */
-static int files_open(const struct queue *queue, struct compression *run, struct err *err)
+/* What a run that died has left is made anew. 1 opened, 0 not now (or, *ret_is_gone,
+ * never), -1. */
+static int files_open(const struct queue *queue, struct compression *run,
+		      bool *ret_is_gone, struct err *err)
 {
 	char path[ATTEMPT_PATH_BYTES];
 	run->day_fd =
@@ -115,6 +115,7 @@ static int files_open(const struct queue *queue, struct compression *run, struct
 		return 0;
 	run->log_fd = sys.openat(run->day_fd, name_of(&run->one, ".log", path),
 				 O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0);
+	*ret_is_gone = run->log_fd < 0 && errno == ENOENT;
 	if (run->log_fd < 0)
 		return 0;
 	file_remove(run, SEEKABLE_SUFFIX);
@@ -167,12 +168,40 @@ static int next_find(struct queue *queue, struct compression *run, struct err *e
 	return found;
 }
 
+/* One statement in a transaction of its own. 1 it changed the row, 0 it did not, -1. */
+static int row_change(struct queue *queue, enum statement statement,
+		      const struct bind *binds, size_t count, struct err *err)
+{
+	if (queue_begin(queue, err) != 0)
+		return -1;
+	const int changed = db_run(queue, statement, binds, count, err);
+	if (changed < 0) {
+		queue_rollback(queue);
+		return -1;
+	}
+	return queue_commit(queue, err) == 0 ? changed : -1;
+}
+
+/* Its log is gone. The row is not looked at again: what becomes of it is the sweep's
+ * matter. */
+static int one_pass(struct queue *queue, struct compression *run, struct err *err)
+{
+	one_close(run);
+	return row_change(queue, STATEMENT_COMPRESS_KEPT,
+			  BINDS(as_int(run->one.row), as_int(run->one.attempt)), err) < 0
+		       ? -1
+		       : 1;
+}
+
 static int one_open(struct queue *queue, struct compression *run, struct err *err)
 {
 	const int found = next_find(queue, run, err);
 	if (found <= 0)
 		return found;
-	const int is_open = files_open(queue, run, err);
+	bool is_gone = false;
+	const int is_open = files_open(queue, run, &is_gone, err);
+	if (is_gone)
+		return one_pass(queue, run, err);
 	if (is_open <= 0) {
 		one_close(run);
 		run->report.left += is_open == 0;
@@ -255,20 +284,6 @@ static int table_write(struct compression *run, struct err *err)
 		return err_sys(err, ERR_UNAVAILABLE, errno,
 			       "syncing a compressed output");
 	return 0;
-}
-
-/* One statement in a transaction of its own. 1 it changed the row, 0 it did not, -1. */
-static int row_change(struct queue *queue, enum statement statement,
-		      const struct bind *binds, size_t count, struct err *err)
-{
-	if (queue_begin(queue, err) != 0)
-		return -1;
-	const int changed = db_run(queue, statement, binds, count, err);
-	if (changed < 0) {
-		queue_rollback(queue);
-		return -1;
-	}
-	return queue_commit(queue, err) == 0 ? changed : -1;
 }
 
 static int one_keep(struct queue *queue, struct compression *run, struct err *err)

@@ -227,7 +227,11 @@ struct event_row {
 	const char *kind, *state, *principal, *data; /* NULL where the column is */
 };
 
-/* Appends to the chain; the id is given here. */
+/* Is it one of EVENT_KINDS (event_feed.c)? */
+bool event_kind_is_known(const char *kind);
+
+/* Appends to the chain; the id is given here. ERR_INTERNAL: a kind that nobody can ask
+ * for. */
 int event_append(struct queue *queue, const struct event_row *row, struct err *err);
 
 /* The same for a job, just now: it has moved to this state, or not (JOB_STATE_NONE).

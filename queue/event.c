@@ -66,6 +66,9 @@ static int chain_load(struct queue *queue, struct err *err)
 
 int event_append(struct queue *queue, const struct event_row *row, struct err *err)
 {
+	if (!event_kind_is_known(row->kind))
+		return err_set(err, ERR_INTERNAL, "\"%s\" is not in EVENT_KINDS",
+			       row->kind);
 	if (!queue->chain.is_known && chain_load(queue, err) != 0)
 		return -1;
 	struct event_row next = *row;

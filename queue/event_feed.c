@@ -23,11 +23,18 @@ const char *event_reset_word(enum event_reset reset)
 
 /* --- the filter --- */
 
-static int check_kind(const char *value, struct err *err)
+bool event_kind_is_known(const char *kind)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(KINDS); i++)
-		if (strcmp(KINDS[i], value) == 0)
-			return 0;
+		if (strcmp(KINDS[i], kind) == 0)
+			return true;
+	return false;
+}
+
+static int check_kind(const char *value, struct err *err)
+{
+	if (event_kind_is_known(value))
+		return 0;
 	const char *nearest = text_nearest(value, KINDS, ARRAY_SIZE(KINDS));
 	return err_set(err, ERR_INVALID, "is no kind of event: \"%.64s\"%s%s%s", value,
 		       nearest != NULL ? "; did you mean \"" : "",

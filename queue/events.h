@@ -42,6 +42,9 @@ struct viewer;
 	X("requeued") \
 	X("ended") \
 	X("output_missing") \
+	X("callback_delivered") \
+	X("callback_dead") \
+	X("callback_redelivered") \
 	X("queue_paused") \
 	X("queue_resumed") \
 	X("queue_limited") \

@@ -54,14 +54,15 @@ DELETE FROM idempotency
                              LIMIT ?2)
 
 -- The whole row, by id: every other question finds ids first and comes here. The order of the
--- columns is that of JOB_FIELDS in job.c.
+-- columns is that of JOB_FIELDS in job.c. A callback that was broken by hand is none.
 -- name: job_row
 SELECT id, uuid, owner, state, reason, name, queue, priority, command, environment,
        working_directory, labels, timeout_us, kill_grace_us, output_bytes_max, output_policy,
        traceparent, submitted_at, started_at, finished_at, attempt, exit_code, signal,
        stop_reason, stop_by, stop_text, version, task, parameters, run_at, expires_at,
        deadline_us, retry, max_attempts, depends_rule, stdin_from, batch, rerun_of, unique_key,
-       EXISTS (SELECT 1 FROM kept_jobs k WHERE k.job_id = jobs.id), queued_at, callback
+       EXISTS (SELECT 1 FROM kept_jobs k WHERE k.job_id = jobs.id), queued_at,
+       CASE WHEN json_valid(callback) THEN callback END
   FROM jobs
  WHERE id = ?1
 

@@ -10,8 +10,7 @@
  * none for this, and nothing the second time. After the attempt's row was written. */
 int outbox_started(struct queue *queue, int64_t job_row, int number, struct err *err);
 
-/* [write] The job has become final: after its row and that of its output were written.
- */
+/* [write] The job has become final: after its row and its output's were written. */
 int outbox_ended(struct queue *queue, int64_t job_row, struct err *err);
 
 #endif

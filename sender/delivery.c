@@ -180,8 +180,11 @@ static bool set_options(struct delivery *delivery, const struct url *url,
 	SET(CURLOPT_SSL_VERIFYPEER, 1L);
 	SET(CURLOPT_SSL_VERIFYHOST, 2L);
 	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	if (!text_equal(config->callbacks.ca_file, "system"))
+	if (!text_equal(config->callbacks.ca_file, "system")) {
+		/* instead of the machine's authorities, not besides them */
 		SET(CURLOPT_CAINFO, config->callbacks.ca_file);
+		SET(CURLOPT_CAPATH, (char *)NULL);
+	}
 	SET(CURLOPT_TIMEOUT_MS, (long)(delivery->timeout_us / US_PER_MS));
 	SET(CURLOPT_NOSIGNAL, 1L);
 	/* an address is judged when it is connected to, so each try connects */

@@ -1,8 +1,6 @@
 /* record.c - how it went: into the database, then into the log. */
 #include "sender/sender.h"
 
-#define AGAIN_US US_PER_S
-
 static const struct {
 	enum log_level level;
 	const char *event;
@@ -80,7 +78,7 @@ static void fail(struct sender *sender, const struct err *err)
 		log_event(LOG_ERROR, "callbacks_unrecorded", LOG_TEXT("error", err->text),
 			  LOG_END);
 	sender->is_unrecorded_logged = true;
-	sender->again_us = clock_boot_us() + AGAIN_US;
+	sender->again_us = clock_boot_us() + SENDER_AGAIN_US;
 	if (err_is_retryable(err->code))
 		return;
 	sender->is_over = true;

@@ -106,13 +106,24 @@ static int timeout_ms(const struct sender *sender)
 {
 	const int64_t now_us = clock_boot_us();
 	int64_t wait_us = TICK_US;
-	if (sender->wants_look)
-		wait_us = at_most(sender->looked_us + LOOK_AGAIN_US - now_us, wait_us);
-	if (sender->due_at != INT64_MAX)
-		wait_us = at_most(sender->due_at - clock_now_us(), wait_us);
 	if (sender->over_us != 0)
 		wait_us = at_most(sender->over_us - now_us, wait_us);
+	else if (sender->wants_look) /* what is due waits for it too */
+		wait_us = at_most(sender->looked_us + LOOK_AGAIN_US - now_us, wait_us);
+	else if (sender->due_at != INT64_MAX)
+		wait_us = at_most(sender->due_at - clock_now_us(), wait_us);
 	return (int)((wait_us + US_PER_MS - 1) / US_PER_MS);
+}
+
+/* Where nothing could be seen, nothing is known of what is due. */
+static void unread(struct sender *sender, const struct err *err)
+{
+	if (!sender->is_unread_logged)
+		log_event(LOG_WARN, "callbacks_unread", LOG_TEXT("error", err->text),
+			  LOG_END);
+	sender->is_unread_logged = true;
+	sender->wants_look = true;
+	sender->looked_us += SENDER_AGAIN_US - LOOK_AGAIN_US;
 }
 
 /* Those that have not even begun, such as a refused one, are over at once. */
@@ -125,8 +136,9 @@ static void look_if_wanted(struct sender *sender)
 	sender->wants_look = false;
 	sender->looked_us = clock_boot_us();
 	if (look(sender, &err) != 0)
-		log_event(LOG_WARN, "callbacks_unread", LOG_TEXT("error", err.text),
-			  LOG_END);
+		unread(sender, &err);
+	else
+		sender->is_unread_logged = false;
 }
 
 static void step(struct sender *sender)
@@ -195,6 +207,16 @@ static int take_lock(struct sender *sender, struct err *err)
 	return 1;
 }
 
+/* Only here: one that is gone later has been taken away, and the one in force stays. */
+static int make_secret(const struct config *config, struct err *err)
+{
+	const int made = webhook_secret_make(config, err);
+	if (made == 1)
+		log_event(LOG_INFO, "secret_made",
+			  LOG_TEXT("file", config->callbacks.secret_file), LOG_END);
+	return made < 0 ? -1 : 0;
+}
+
 /* 1 it may run, 0 it need not, -1. */
 static int open_all(struct sender *sender, struct err *err)
 {
@@ -204,7 +226,8 @@ static int open_all(struct sender *sender, struct err *err)
 	const int locked = take_lock(sender, err);
 	if (locked != 1)
 		return locked;
-	if (webhook_keys_load(config, &sender->keys, err) != 0 ||
+	if (make_secret(config, err) != 0 ||
+	    webhook_keys_load(config, &sender->keys, err) != 0 ||
 	    queue_open(&sender->queue, config->state_dir, QUEUE_WRITE, err) != 0)
 		return -1;
 	sender->courier = courier_open(err);
@@ -223,14 +246,14 @@ static void close_all(struct sender *sender)
 	free(sender->delivery);
 	if (sender->bell_fd >= 0)
 		bell_unlisten(sender->config->state_dir, SENDER_BELL);
-	mem_auto_close(&sender->bell_fd);
-	mem_auto_close(&sender->signal_fd);
+	mem_close(&sender->bell_fd);
+	mem_close(&sender->signal_fd);
 	bell_ringer_close(sender->ringer);
 	courier_close(sender->courier);
 	if (sender->queue != NULL)
 		queue_close(sender->queue);
 	webhook_keys_forget(&sender->keys);
-	mem_auto_close(&sender->lock_fd);
+	mem_close(&sender->lock_fd);
 }
 
 int sender_run(struct config *config, const char *path)

@@ -11,6 +11,7 @@
 
 #define SENDER_BELL "sender"
 #define SENDER_LOCK "sender.lock"
+#define SENDER_AGAIN_US US_PER_S /* after a failure to read or write */
 #define EXIT_PERMANENT 100
 #define EXIT_TEMPORARY 111
 
@@ -30,7 +31,7 @@ struct sender {
 	int64_t looked_us; /* CLOCK_BOOTTIME: of the last look */
 	int64_t over_us;   /* CLOCK_BOOTTIME: what is under way may take until then; 0 */
 	int64_t again_us;  /* CLOCK_BOOTTIME: recording failed, not before then */
-	bool wants_look, is_over, is_unrecorded_logged;
+	bool wants_look, is_over, is_unrecorded_logged, is_unread_logged;
 	int exit_code;
 };
 

@@ -38,6 +38,8 @@ void verdict_of(const struct callback *callback, const struct seen *seen, int64_
 	const int64_t least_us = callback_wait_us(callback->tries + 1, random);
 	*ret = (struct callback_try){
 		.row = callback->row,
+		.tries = callback->tries,
+		.due_at = callback->next_at,
 		.outcome = CALLBACK_DELIVERED,
 		.at = now,
 		.status = seen->status,

@@ -92,6 +92,9 @@ static int secret_read(const char *path, struct buf *ret, struct err *err)
 		return err_sys(err, ERR_INTERNAL, errno, "%s", path);
 	if (!S_ISREG(status.st_mode))
 		return err_set(err, ERR_INVALID, "%s is not a file", path);
+	if (status.st_uid != geteuid() && status.st_uid != 0)
+		return err_set(err, ERR_DENIED, "%s belongs to another user (uid %u)",
+			       path, (unsigned)status.st_uid);
 	if ((status.st_mode & 077) != 0)
 		return err_set(err, ERR_DENIED,
 			       "%s may be read by others than its owner; chmod 600 it",
@@ -107,13 +110,21 @@ static int secret_read(const char *path, struct buf *ret, struct err *err)
 	return 0;
 }
 
+int webhook_secret_make(const struct config *config, struct err *err)
+{
+	AUTO_FREE char *path = config_path(config, config->callbacks.secret_file);
+	if (access(path, F_OK) == 0 || errno != ENOENT)
+		return 0;
+	return secret_make(path, err) == 0
+		       ? 1
+		       : err_wrap(err, "making the secret of callbacks");
+}
+
 int webhook_keys_load(const struct config *config, struct webhook_keys *ret,
 		      struct err *err)
 {
 	AUTO_FREE char *path = config_path(config, config->callbacks.secret_file);
 	AUTO_BUF struct buf text = BUF_INIT(FILE_BYTES_MAX);
-	if (access(path, F_OK) != 0 && errno == ENOENT && secret_make(path, err) != 0)
-		return err_wrap(err, "making the secret of callbacks");
 	if (secret_read(path, &text, err) != 0)
 		return -1;
 	const int result = webhook_keys_read(buf_text(&text), ret, err);

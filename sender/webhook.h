@@ -23,8 +23,12 @@ struct webhook_keys {
 /* Reads secrets; ERR_INVALID names none of them. */
 int webhook_keys_read(const char *text, struct webhook_keys *ret, struct err *err);
 
-/* The same from the file `callbacks.secret_file`, which is made with a new secret, for
- * its owner's eyes only, when there is none. ERR_DENIED: others may read or write it. */
+/* Makes the file `callbacks.secret_file` with a new secret, for its owner's eyes only,
+ * when there is none. 1 it was made, 0 it was there, -1. */
+int webhook_secret_make(const struct config *config, struct err *err);
+
+/* The secrets of that file. ERR_DENIED: others may read or write it, or it belongs to
+ * somebody besides us and root. */
 int webhook_keys_load(const struct config *config, struct webhook_keys *ret,
 		      struct err *err);
 

@@ -111,8 +111,8 @@ static void local_close(struct executor *executor)
 	for (size_t i = 0; i < executor->pool_count; i++)
 		shim_forget(&executor->pool[i]);
 	for (size_t i = 0; i < executor->stray_count; i++)
-		mem_auto_close(&executor->stray[i].pidfd);
-	mem_auto_close(&executor->epoll_fd);
+		mem_close(&executor->stray[i].pidfd);
+	mem_close(&executor->epoll_fd);
 	if (executor->cgroup_dir != NULL)
 		(void)rmdir(executor->cgroup_dir); /* if no shim is left in it */
 	free(executor->pool);
@@ -179,7 +179,7 @@ static int shim_start(struct executor *executor, struct pool_shim *shim, struct 
 	    epoll_watch(executor, made.pidfd, SOURCE_PIDFD, index)) {
 		err_sys(err, ERR_UNAVAILABLE, errno, "watching a shim");
 		close(made.socket);
-		mem_auto_close(&made.pidfd);
+		mem_close(&made.pidfd);
 		return -1;
 	}
 	if (executor->cgroup_dir != NULL)

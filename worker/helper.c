@@ -1,8 +1,7 @@
 /* helper.c - the worker's one helper, reeve-sender: started, watched, ended.
  *
  * It lives as long as the pipe that it reads from: a worker that is killed takes it
- * along.
- */
+ * along. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -28,20 +27,22 @@ static int spawn(const char *program, const char *config_path, int input, pid_t 
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	sigset_t all;
-	sigset_t none;
+	sigset_t held;
 
 	if (config_path != NULL) {
 		argv[1] = mem_strdup("--config");
 		argv[2] = mem_strdup(config_path);
 	}
 	sigfillset(&all);
-	sigemptyset(&none);
+	/* until it can hear a reload it must not die of one */
+	sigemptyset(&held);
+	sigaddset(&held, SIGHUP);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
 	posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
 	posix_spawnattr_init(&attributes);
 	posix_spawnattr_setsigdefault(&attributes, &all);
-	posix_spawnattr_setsigmask(&attributes, &none);
+	posix_spawnattr_setsigmask(&attributes, &held);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF |
 						      POSIX_SPAWN_SETSIGMASK);
 	const int result =
@@ -120,7 +121,7 @@ void helper_died(struct supervisor *supervisor, pid_t pid, int status)
 	if (clock_boot_us() - helper->started_us > LIFE_MIN_US)
 		helper->delay_us = 0;
 	put_off(helper);
-	mem_auto_close(&helper->pipe_fd);
+	mem_close(&helper->pipe_fd);
 	helper->pid = 0;
 	log_event(LOG_ERROR, "helper_died", LOG_TEXT("program", HELPER),
 		  LOG_INT("pid", pid),
@@ -133,15 +134,16 @@ void helper_died(struct supervisor *supervisor, pid_t pid, int status)
 void helper_reload(struct supervisor *supervisor)
 {
 	struct helper *helper = &supervisor->helper;
+	const bool was_there = helper->pid != 0;
 
 	helper->due_us = helper->delay_us = 0;
 	helper->is_missing_logged = false;
 	helper_tick(supervisor);
-	if (helper->pid != 0 && helper->pipe_fd >= 0)
+	if (was_there && helper->pipe_fd >= 0)
 		(void)kill(helper->pid, SIGHUP);
 }
 
 void helper_release(struct supervisor *supervisor)
 {
-	mem_auto_close(&supervisor->helper.pipe_fd);
+	mem_close(&supervisor->helper.pipe_fd);
 }

@@ -106,7 +106,7 @@ static int serve_all(struct shim *shim)
 		if (shim->cgroup == NULL && spec.cgroup[0] != '\0')
 			shim->cgroup = mem_strdup(spec.cgroup);
 		is_heard = shim_serve(shim, &spec, stdin_fd);
-		mem_auto_close(&stdin_fd);
+		mem_close(&stdin_fd);
 		spec_release(&spec);
 	}
 	return 0;

@@ -167,7 +167,6 @@ void sink_finish(struct sink *sink, struct shim *shim, int64_t fold_bytes)
 		(void)unlinkat(shim->state_fd, sink->index_path, 0);
 		(void)unlinkat(shim->state_fd, sink->log_path, 0);
 	}
-	mem_auto_close(&sink->log_fd);
-	mem_auto_close(&sink->index_fd);
-	sink->log_fd = sink->index_fd = -1;
+	mem_close(&sink->log_fd);
+	mem_close(&sink->index_fd);
 }

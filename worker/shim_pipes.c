@@ -62,9 +62,9 @@ void pipes_close(struct pipes *pipes)
 	for (size_t i = 0; i < ARRAY_SIZE(pipes->ends); i++) {
 		struct pipe_ends *ends = &pipes->ends[i];
 
-		mem_auto_close(&ends->read_fd);
-		mem_auto_close(&ends->write_fd);
-		mem_auto_close(&ends->bolt_fd);
+		mem_close(&ends->read_fd);
+		mem_close(&ends->write_fd);
+		mem_close(&ends->bolt_fd);
 		*ends = (struct pipe_ends){-1, -1, -1, false};
 	}
 }

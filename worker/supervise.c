@@ -307,19 +307,19 @@ static void close_all(struct supervisor *supervisor)
 	signals_release(supervisor);
 	if (supervisor->bell_fd >= 0)
 		bell_unlisten(supervisor->config->state_dir, WORKER_BELL);
-	mem_auto_close(&supervisor->bell_fd);
-	mem_auto_close(&supervisor->signal_fd);
-	mem_auto_close(&supervisor->timer_fd);
-	mem_auto_close(&supervisor->due_fd);
-	mem_auto_close(&supervisor->epoll_fd);
+	mem_close(&supervisor->bell_fd);
+	mem_close(&supervisor->signal_fd);
+	mem_close(&supervisor->timer_fd);
+	mem_close(&supervisor->due_fd);
+	mem_close(&supervisor->epoll_fd);
 	if (supervisor->ringer != NULL)
 		bell_ringer_close(supervisor->ringer);
 	account_release(&supervisor->account);
 	turns_free(supervisor->turns);
 	if (supervisor->queue != NULL)
 		queue_close(supervisor->queue);
-	mem_auto_close(&supervisor->state_fd);
-	mem_auto_close(&supervisor->lock_fd);
+	mem_close(&supervisor->state_fd);
+	mem_close(&supervisor->lock_fd);
 }
 
 /* --- running and ending --- */

@@ -566,6 +566,14 @@ def test_secrets_change_over(reeve, sinks):
     reeve.worker.wait_line(r"prog=reeve-sender ev=reload_refused .*chmod 600")
     tell(reeve, sink.url())
     assert verify(sink.wait(3)[2], new)
+    # and one that was taken away is not made anew: receivers know the one in force
+    os.unlink(reeve.path("callback-secret"))
+    reeve.worker.process.send_signal(signal.SIGHUP)
+    reeve.worker.wait_line(r"prog=reeve-sender ev=reload_refused .*No such file")
+    assert not os.path.exists(reeve.path("callback-secret"))
+    tell(reeve, sink.url())
+    assert verify(sink.wait(4)[3], new)
+    assert reeve.worker.log.count("ev=secret_made") == 1
     assert old not in reeve.logs and new not in reeve.logs
 
 

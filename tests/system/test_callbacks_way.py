@@ -1,9 +1,12 @@
 """The whole way of a callback: submitted over HTTP, sent, listed, sent again."""
 
+import threading
+
 import pytest
 
 import sink as receiver
 from harness import wait_until
+from processes import LIMIT_S
 
 
 @pytest.fixture
@@ -70,6 +73,10 @@ def test_a_dead_one_is_sent_again(reeve, sink):
     assert (again["tries"], again["last_status"], again["last_error"]) == (1, 200, None)
     kinds = [event["kind"] for event in reeve.events(job) if event["kind"].startswith("callback_")]
     assert kinds == ["callback_dead", "callback_redelivered", "callback_delivered"]
+    for kind in kinds:
+        for path in (f"/v1/jobs/{job['id']}/events", "/v1/events"):
+            answer = reeve.request("GET", f"{path}?kind={kind}")
+            assert [event["kind"] for event in answer.json()["items"]] == [kind]
 
 
 def test_a_delivered_one_is_sent_again(reeve, sink):
@@ -80,6 +87,28 @@ def test_a_delivered_one_is_sent_again(reeve, sink):
     sink.wait(2)
     wait_state(reeve, job, "delivered")
     assert len({message.id for message in sink.requests}) == len({message.body for message in sink.requests}) == 1
+
+
+@pytest.mark.parametrize("code", [200, 410, 500])
+def test_one_that_is_being_sent_is_sent_again(reeve, sink, code):
+    """However that goes, another one was asked for."""
+    asked = threading.Event()
+
+    def answer(connection, _request):
+        sink.answer = receiver.OK
+        assert asked.wait(LIMIT_S)
+        connection.sendall(receiver.status(code))
+
+    sink.answer = answer
+    start(reeve, sink)
+    job = reeve.submit("true", callback={"url": sink.url()})
+    (message,) = sink.wait()
+    assert reeve.request("POST", f"/v1/callbacks/{message.id}/redeliver", {}).status == 202
+    asked.set()
+    sink.wait(2)
+    one = wait_state(reeve, job, "delivered")
+    assert (one["tries"], one["last_status"]) == (1, 200)
+    assert {request.id for request in sink.requests} == {one["id"]} and len(sink.requests) == 2
 
 
 def test_one_that_waits_for_its_next_try_is_tried_at_once(reeve, sink):
@@ -107,3 +136,16 @@ def test_what_a_batch_and_a_rerun_tell(reeve, sink):
     message = sink.wait(6)[5]
     assert message.path == "/done/0" and message.json()["data"]["id"] == again["id"]
     assert message.json()["data"]["rerun_of"] == made["jobs"][0]["id"]
+
+
+def test_a_callback_that_was_broken_by_hand_stops_nothing(reeve, sink):
+    start(reeve, sink)
+    job, other = (reeve.sh("exit 0", hold=True, callback={"url": sink.url()}) for _ in range(2))
+    reeve.sql_write("UPDATE jobs SET callback = '{x}' WHERE id = (SELECT min(id) FROM jobs)")
+    for one in (job, other):
+        assert reeve.request("POST", f"/v1/jobs/{one['id']}/release", {}).status in (200, 202)
+    assert [reeve.wait(one)["state"] for one in (job, other)] == ["succeeded"] * 2
+    wait_state(reeve, other, "delivered")
+    assert callbacks(reeve, job) == [] and len(sink.requests) == 1
+    assert reeve.request("GET", f"/v1/jobs/{job['id']}").json()["callback"] is None
+    assert reeve.worker.is_running

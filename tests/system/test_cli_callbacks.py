@@ -62,11 +62,12 @@ def test_run_names_whom_to_tell(service):
     (["--callback", "https://evil.example/"], "evil.example:443 is not in callbacks.allowed_hosts"),
     (["--callback", "http://2130706433/"], "must write an IPv4 address"),
     (["--callback", APP, "--callback-on", "done"], "must be one of"),
-    (["--callback-on", "failed"], "is required"),
+    (["--callback-on", "failed"], "--callback-on needs --callback URL"),
 ])
 def test_a_refusal_is_told(service, options, words):
     done = service.cli("run", *options, "--", "true")
-    assert (done.returncode, done.stdout) == (2, "") and "#/callback" in done.stderr and words in done.stderr
+    assert (done.returncode, done.stdout) == (2, "") and words in done.stderr
+    assert ("#/callback" in done.stderr) == ("--callback" in options), "what was sent is named by its place"
 
 
 def test_lists_and_one(service):

@@ -126,6 +126,24 @@ static void descriptors_close_at_the_end_of_the_scope(void **state)
 	assert_int_equal(fcntl(number, F_GETFD), -1);
 }
 
+static void a_descriptor_is_closed_once(void **state)
+{
+	(void)state;
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	const int number = fd;
+
+	assert_true(fd >= 0);
+	mem_close(&fd);
+	assert_int_equal(fd, -1);
+	assert_int_equal(fcntl(number, F_GETFD), -1);
+	const int others = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	assert_int_equal(others, number);
+	mem_close(&fd);
+	assert_true(fcntl(others, F_GETFD) >= 0);
+	close(others);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -134,6 +152,7 @@ int main(void)
 		cmocka_unit_test(copies_are_whole),
 		cmocka_unit_test(shortage_ends_the_process_with_111),
 		cmocka_unit_test(descriptors_close_at_the_end_of_the_scope),
+		cmocka_unit_test(a_descriptor_is_closed_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

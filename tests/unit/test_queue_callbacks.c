@@ -249,6 +249,30 @@ static void test_only_what_was_asked_for(void **state)
 	}
 }
 
+/* What nobody can read asks for nothing, and keeps no job from starting or ending. */
+static void test_what_was_broken_by_hand(void **state)
+{
+	static const char *const BROKEN[] = {"{x}", "{\"on\":[\"final\"}", "{}",
+					     "{\"on\":{\"final\":1}}",
+					     "{\"on\":[\"final\"]}"};
+	struct fixture *f = *state;
+	for (size_t i = 0; i < ARRAY_SIZE(BROKEN); i++) {
+		struct submitted job, other;
+		AUTO_FREE char *update = mem_printf(
+			"UPDATE jobs SET callback = '%s' WHERE state = 'queued'",
+			BROKEN[i]);
+		char text[FIXTURE_TEXT_BYTES];
+		submit_plain(f, EVERYTHING, &job);
+		assert_int_equal(fixture_sql(f->dir, update, text), 0);
+		end_claimed(f, fixture_end(0));
+		assert_messages(f, job.id, "");
+		submit_plain(f, EVERYTHING, &other);
+		end_claimed(f, fixture_end(0));
+		assert_messages(f, other.id,
+				"started 1 job.started|final 1 job.succeeded");
+	}
+}
+
 static void test_a_rerun_tells_too(void **state)
 {
 	struct fixture *f = *state;
@@ -342,11 +366,17 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, wall_setup, wall_teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_an_attempt_that_ends),    TEST(test_a_start_is_told_once),
-		TEST(test_each_attempt_starts),	    TEST(test_ends_without_an_attempt),
-		TEST(test_cancelled_while_it_runs), TEST(test_a_rollback_takes_it_along),
-		TEST(test_skipped_with_its_parent), TEST(test_only_what_was_asked_for),
-		TEST(test_a_rerun_tells_too),	    TEST(test_the_body),
+		TEST(test_an_attempt_that_ends),
+		TEST(test_a_start_is_told_once),
+		TEST(test_each_attempt_starts),
+		TEST(test_ends_without_an_attempt),
+		TEST(test_cancelled_while_it_runs),
+		TEST(test_a_rollback_takes_it_along),
+		TEST(test_skipped_with_its_parent),
+		TEST(test_only_what_was_asked_for),
+		TEST(test_a_rerun_tells_too),
+		TEST(test_what_was_broken_by_hand),
+		TEST(test_the_body),
 		TEST(test_the_body_of_a_start),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

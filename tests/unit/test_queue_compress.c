@@ -174,6 +174,23 @@ static void test_what_was_changed_stays(void **state)
 	written_close(&w);
 }
 
+/* Somebody removed it: it is looked at once; that it is gone is the sweep's to say. */
+static void test_what_is_missing_is_passed_over(void **state)
+{
+	struct written w;
+	char path[256];
+	write_large(&w, state);
+	written_path(&w, ".log", path);
+	assert_int_equal(unlink(path), 0);
+	const struct compression_report report = compress_from(w.f, 1);
+	assert_int_equal(report.outputs + report.kept + report.left, 0);
+	fixture_assert_sql(w.f->dir,
+			   "SELECT file_bytes = stdout_bytes + stderr_bytes AND "
+			   "encoding IS NULL AND removed_at IS NULL FROM output",
+			   "1");
+	written_close(&w);
+}
+
 static void test_what_is_being_removed_is_not_compressed(void **state)
 {
 	struct written w;
@@ -519,6 +536,7 @@ int main(void)
 		TEST(test_it_reads_as_before),
 		TEST(test_random_reads_of_many_frames),
 		TEST(test_what_is_too_small_is_left),
+		TEST(test_what_is_missing_is_passed_over),
 		TEST(test_what_does_not_become_smaller_stays),
 		TEST(test_what_was_changed_stays),
 		TEST(test_what_is_being_removed_is_not_compressed),

@@ -3,6 +3,7 @@
  * with a loop over all events of a random history. */
 #include <sqlite3.h>
 
+#include "queue/db.h"
 #include "tests/unit/queue_fixture.h"
 
 #define JOBS 120
@@ -362,9 +363,22 @@ static void test_every_event_that_fits_comes_once_2(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
+static void test_no_event_is_of_a_kind_that_nobody_can_ask_for(void **state)
+{
+	struct fixture *f = *state;
+	struct event_row row = {.at = 1, .kind = "surprised"};
+	assert_done(queue_begin(f->queue, &f->err), &f->err);
+	assert_int_equal(event_append(f->queue, &row, &f->err), -1);
+	assert_int_equal(f->err.code, ERR_INTERNAL);
+	row.kind = "callback_dead";
+	assert_done(event_append(f->queue, &row, &f->err), &f->err);
+	queue_rollback(f->queue);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(test_no_event_is_of_a_kind_that_nobody_can_ask_for),
 		TEST(test_every_event_that_fits_comes_once_1),
 		TEST(test_every_event_that_fits_comes_once_2),
 	};

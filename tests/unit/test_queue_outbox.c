@@ -50,26 +50,31 @@ static void get(struct fixture *f, const char *webhook_id, struct callback *ret)
 	assert_int_equal(found, 1);
 }
 
-static int64_t row_of(struct fixture *f, const char *webhook_id)
+/* A try begins now, and has ended so. */
+static struct callback_try try_of(struct fixture *f, const char *webhook_id,
+				  enum callback_outcome outcome, int64_t next_at,
+				  int status)
 {
 	struct callback callback;
 	get(f, webhook_id, &callback);
-	const int64_t row = callback.row;
-	callback_release(&callback);
-	return row;
-}
-
-static void write_try(struct fixture *f, const char *webhook_id,
-		      enum callback_outcome outcome, int64_t next_at, int status)
-{
 	const struct callback_try tried = {
-		.row = row_of(f, webhook_id),
+		.row = callback.row,
+		.tries = callback.tries,
+		.due_at = callback.next_at,
 		.outcome = outcome,
 		.at = wall_now_us(),
 		.next_at = next_at,
 		.status = status,
 		.error = outcome == CALLBACK_DELIVERED ? NULL : "answered so",
 	};
+	callback_release(&callback);
+	return tried;
+}
+
+static void write_try(struct fixture *f, const char *webhook_id,
+		      enum callback_outcome outcome, int64_t next_at, int status)
+{
+	const struct callback_try tried = try_of(f, webhook_id, outcome, next_at, status);
 	begin(f);
 	assert_done(queue_callback_tried(f->queue, &tried, &f->err), &f->err);
 	commit(f);
@@ -201,6 +206,34 @@ static void test_a_dead_one_is_sent_again(void **state)
 	AUTO_BUF struct buf findings = BUF_INIT(1 << 16);
 	assert_done(queue_check(f->queue, &findings, &f->err), &f->err);
 	assert_string_equal(buf_text(&findings), "");
+}
+
+/* Asked for again while it is being sent: how that goes is not what was asked for. */
+static void test_one_under_way_is_sent_again(void **state)
+{
+	struct fixture *f = *state;
+	struct submitted job;
+	char id[WEBHOOK_ID_BYTES];
+	tell(f, "uid:1000", TO("a.example"), id, &job);
+	for (int outcome = CALLBACK_DELIVERED; outcome <= CALLBACK_DEAD; outcome++)
+		for (int tries = 0; tries < 2; tries++) {
+			if (tries > 0)
+				write_try(f, id, CALLBACK_AGAIN, wall_now_us(), 500);
+			const struct callback_try tried = try_of(
+				f, id, (enum callback_outcome)outcome,
+				outcome == CALLBACK_AGAIN ? wall_now_us() + DAY : 0, 200);
+			begin(f);
+			assert_done(
+				queue_callback_redeliver(f->queue, &ALICE, id, &f->err),
+				&f->err);
+			assert_done(queue_callback_tried(f->queue, &tried, &f->err),
+				    &f->err);
+			commit(f);
+			wall_go_on(S);
+			assert_due(f, "a.example:443", 1, 1, 0);
+		}
+	write_try(f, id, CALLBACK_DELIVERED, 0, 200);
+	fixture_assert_sql(f->dir, "SELECT state || tries FROM callbacks", "delivered1");
 }
 
 static void test_what_was_said_never_changes(void **state)
@@ -360,6 +393,7 @@ int main(void)
 		TEST(test_due_by_receiver),
 		TEST(test_tries_are_counted_until_it_is_over),
 		TEST(test_a_dead_one_is_sent_again),
+		TEST(test_one_under_way_is_sent_again),
 		TEST(test_what_was_said_never_changes),
 		TEST(test_lists),
 		TEST(test_another_owners_message_is_not_there),

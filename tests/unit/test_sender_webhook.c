@@ -89,11 +89,15 @@ static void test_the_file_is_made_once(void **state)
 	struct stat status;
 	AUTO_FREE char *path = file_join(dir, name);
 	(void)state;
+	assert_int_equal(webhook_keys_load(&config, &keys, &err), -1);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(webhook_secret_make(&config, &err), 1);
 	assert_int_equal(webhook_keys_load(&config, &keys, &err), 0);
 	assert_int_equal(stat(path, &status), 0);
 	assert_int_equal(status.st_mode & 07777, 0600);
 	assert_int_equal(keys.count, 1);
 	assert_int_equal(keys.key[0].length, 32);
+	assert_int_equal(webhook_secret_make(&config, &err), 0);
 	assert_int_equal(webhook_keys_load(&config, &again, &err), 0);
 	assert_memory_equal(&keys, &again, sizeof keys);
 	scratch_remove(dir);
@@ -117,6 +121,15 @@ static void test_a_file_that_others_read_is_refused(void **state)
 		assert_int_equal(err.code, ERR_DENIED);
 		assert_non_null(strstr(err.text, path));
 	}
+	/* nor does somebody else's count; only root can show that */
+	assert_int_equal(chmod(path, 0600), 0);
+	if (geteuid() == 0) {
+		assert_int_equal(chown(path, 4711, 4711), 0);
+		assert_int_equal(webhook_keys_load(&config, &keys, &err), -1);
+		assert_int_equal(err.code, ERR_DENIED);
+		assert_int_equal(chown(path, 0, 0), 0);
+	}
+	assert_int_equal(webhook_keys_load(&config, &keys, &err), 0);
 	scratch_remove(dir);
 }
 
