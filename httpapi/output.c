@@ -159,7 +159,7 @@ static enum MHD_Result answer_output(struct request *request, struct output *out
 {
 	struct err err = ERR_INIT;
 	struct range range;
-	int64_t size;
+	int64_t size = 0;
 	const int part = choose_part(request, output, asked, &range, &size, &err);
 	if (part < 0) {
 		output_close(output);

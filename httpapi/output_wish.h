@@ -16,8 +16,7 @@ int output_wish_check(struct request *request, struct queue *queue, const struct
 /* ERR_NOT_FOUND, in words. */
 int output_wish_no_attempt(const struct job *job, int64_t attempt, struct err *err);
 
-/* Where tail_lines begin in the output. ERR_BAD_REQUEST: too far back to be looked for.
- */
+/* Where tail_lines begin in the output. ERR_BAD_REQUEST: further back than is looked. */
 int output_wish_tail(struct request *request, struct output *output,
 		     const struct track_wish *wish, int64_t *ret_offset, struct err *err);
 

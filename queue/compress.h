@@ -29,13 +29,12 @@ struct compression_report {
 struct compression *compression_open(int64_t least_bytes);
 
 /* Gives up what is under way. */
-void compression_close(struct compression *compression);
+void compression_close(struct compression *run);
 
 /* One step: finds the next output, compresses one frame of it (some milliseconds), or
  * finishes it, in a transaction of its own. 1 there is more, 0 all were looked at, -1. */
-int queue_compression_step(struct queue *queue, struct compression *compression,
-			   struct err *err);
+int queue_compression_step(struct queue *queue, struct compression *run, struct err *err);
 
-struct compression_report compression_report(const struct compression *compression);
+struct compression_report compression_report(const struct compression *run);
 
 #endif

@@ -73,7 +73,8 @@ static int read_at(const struct packed *packed, int64_t offset, void *data, size
 static int table_walk(const struct packed *packed, struct entry *entry, int64_t count,
 		      int64_t plain_at, struct mark *mark, struct err *err)
 {
-	uint8_t data[ENTRIES_AT_ONCE * (SEEKABLE_ENTRY_BYTES + SEEKABLE_CHECKSUM_BYTES)];
+	uint8_t data[ENTRIES_AT_ONCE * (SEEKABLE_ENTRY_BYTES + SEEKABLE_CHECKSUM_BYTES)] =
+		{0};
 	for (int64_t i = 0; i < count; i++) {
 		const int64_t slot = i % ENTRIES_AT_ONCE;
 		const int64_t left = count - i;

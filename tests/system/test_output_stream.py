@@ -114,7 +114,10 @@ def test_a_character_is_never_cut(reeve):
         with listening(reeve, job) as stream:
             assert stream.until("stdout")[-1].data["text"] == "a"
             gate.write("go\n")
-            assert (one := stream.next()).data["text"] == "éb" and one.id == "1:4"
+            got = [stream.next()]
+            while got[-1].id != "1:4":  # a piece has one time: the second write may be one of its own
+                got.append(stream.next())
+            assert [e.data["text"] for e in got] in (["éb"], ["é", "b"])
             gate.write("go\n")
             half, other = stream.next(), stream.next()
             assert (half.bytes(), half.kind, other.bytes()) == (b"\xe2\x82", "stdout", b"x")

@@ -149,12 +149,15 @@ static void step(struct scene *scene)
 	assert_done(queue_commit(f->queue, &f->err), &f->err);
 }
 
+static const char BURY[] =
+	"INSERT INTO tombstones SELECT id, uuid, owner, state, finished_at, 5 "
+	"FROM jobs WHERE finished_at IS NOT NULL AND id % 4 = 0";
+
 /* As retention leaves them. */
 static void prune_some(struct scene *scene)
 {
 	static const char *const texts[] = {
-		"INSERT INTO tombstones SELECT id, uuid, owner, state, finished_at, 5 "
-		"FROM jobs WHERE finished_at IS NOT NULL AND id % 4 = 0",
+		BURY,
 		"DELETE FROM output WHERE job_id IN (SELECT job_id FROM tombstones)",
 		"DELETE FROM attempts WHERE job_id IN (SELECT job_id FROM tombstones)",
 		"DELETE FROM job_labels WHERE job_id IN (SELECT job_id FROM tombstones)",

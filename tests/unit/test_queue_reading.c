@@ -118,7 +118,7 @@ static bool oracle_source(const struct written *w, enum output_stream stream, si
 static void check_source(const struct written *w, struct output *output,
 			 enum output_stream stream, size_t at)
 {
-	struct output_source source = {.until = -1}, expected;
+	struct output_source source = {.until = -1}, expected = {.until = -1};
 	struct err err = ERR_INIT;
 	const int found = output_source(output, stream, (int64_t)at, &source, &err);
 	assert_done(found, &err);
@@ -249,7 +249,7 @@ static void check_search(const struct written *w, struct output *output,
 		assert_true(search.place.offset <= before + budget + (1 << 16));
 		assert_true(more == 0 || count > 0 || search.place.offset > before);
 		for (size_t i = 0; i < count; i++) {
-			struct output_source source;
+			struct output_source source = {.until = -1};
 			line.at = line.end + 1;
 			assert_true(oracle_next(&search, bytes, &line));
 			assert_int_equal(hit[i].line, line.number);
@@ -339,7 +339,7 @@ static void test_a_needle_across_blocks(void **state)
 		written_frame(&w, OUTPUT_STDOUT);
 		for (int i = 0; i < 1023; i++)
 			written_bytes(&w, line, sizeof line);
-		written_bytes(&w, line, (size_t)(64 - 13 + shift));
+		written_bytes(&w, line, sizeof line - 13 + (size_t)shift);
 		written_add(&w, OUTPUT_STDERR, "nee");
 		written_add(&w, OUTPUT_STDOUT, "dle and a needle\nneedle");
 		struct output *output = written_output(&w);
