@@ -102,10 +102,13 @@ class Reeve(Client):
         raise AssertionError(f"no program {name} in {self.bin} or {self.tests}")
 
     def write_config(self, **changes):
-        """Merges `changes` (nested dicts too) into the configuration and writes the file."""
+        """Merges `changes` (nested dicts too) into the configuration and writes the file. Whoever
+        reads it meanwhile finds the old one or the new one, never half of it."""
         merge(self.config, changes)
-        with open(self.config_path, "w", encoding="utf-8") as file:
+        fresh = self.config_path + ".new"
+        with open(fresh, "w", encoding="utf-8") as file:
             json.dump(self.config, file, indent=2)
+        os.replace(fresh, self.config_path)
         return self.config_path
 
     def env(self, **more):
