@@ -20,6 +20,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/problem.h"
+#include "common/program.h"
 #include "common/queue_names.h"
 #include "common/signals.h"
 #include "common/sys.h"

@@ -1,6 +1,8 @@
 /* mem.c - allocation that ends the process rather than fail. */
 #include "common/mem.h"
 
+#include "common/program.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -10,7 +12,6 @@
 #include <unistd.h>
 
 /* Temporary failure in the sense of the supervisors: start me again later. */
-#define EXIT_TEMPORARY 111
 
 /* _exit and a bare write: atexit handlers and stdio may want memory themselves. */
 static _Noreturn void out_of_memory(void)

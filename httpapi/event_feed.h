@@ -17,9 +17,6 @@ struct event_asking {
 void event_reset_put(struct json_writer *json, const char *key,
 		     const struct event_page *page, int64_t asked);
 
-/* Makes the request's waiter one that events of this kind ring. */
-void event_waiter_init(struct request *request, const struct event_asking *asking);
-
 /* The stream of server-sent events; copies `asking`. To be sent with status 200. */
 struct MHD_Response *event_stream_response(struct request *request,
 					   const struct event_asking *asking);

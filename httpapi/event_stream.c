@@ -176,7 +176,7 @@ struct MHD_Response *event_stream_response(struct request *request,
 	*stream = (struct event_stream){
 		.request = request, .asking = *asking, .told = asking->after};
 	client_expect_nothing(request->client);
-	event_waiter_init(request, asking);
+	request_wait_for(request, asking->job_id, asking->job_id[0] == '\0');
 	struct MHD_Response *response = feed_response(request, &EVENT_STREAM, stream);
 	answer_guard(response);
 	sse_headers(response);

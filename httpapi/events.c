@@ -219,15 +219,6 @@ static int read_page(struct request *request, const struct asked *asked,
 
 /* --- waiting for a page with something in it --- */
 
-void event_waiter_init(struct request *request, const struct event_asking *asking)
-{
-	request->waiter = (struct waiter){.connection = request->connection,
-					  .socket_fd = request->client->fd,
-					  .wants_bell = asking->job_id[0] == '\0'};
-	snprintf(request->waiter.job_id, sizeof(request->waiter.job_id), "%s",
-		 asking->job_id);
-}
-
 static bool is_worth_telling(const struct request *request, const struct event_page *page)
 {
 	return page->count > 0 || page->has_more || page->is_over ||
@@ -266,7 +257,8 @@ static enum MHD_Result go_on(struct request *request)
 static enum MHD_Result answer_pages(struct request *request, struct asked *asked)
 {
 	if (asked->wait_us > 0) {
-		event_waiter_init(request, &asked->asking);
+		const char *const job_id = asked->asking.job_id;
+		request_wait_for(request, job_id, job_id[0] == '\0');
 		request->waiter.deadline_us = clock_boot_us() + asked->wait_us;
 		client_expect_nothing(request->client);
 		watcher_add(request->server->watcher, &request->waiter);

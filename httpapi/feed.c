@@ -214,8 +214,6 @@ struct MHD_Response *feed_response(struct request *request,
 			      .cls = cls,
 			      .out = BUF_INIT(FEED_BYTES_MAX),
 			      .last_us = clock_boot_us()};
-	waiter->connection = request->connection;
-	waiter->socket_fd = request->client->fd;
 	atomic_store(&waiter->is_newer, true);
 	prepare_socket(waiter->socket_fd, request->settings->config.http.stall_us);
 	watcher_add(request->server->watcher, waiter);

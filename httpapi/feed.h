@@ -36,9 +36,9 @@ struct feed_source {
 	void (*idle)(void *cls, struct buf *out);
 };
 
-/* The response that reads from the source; takes `cls`. The caller has filled the
- * waiter's job_id and wants_bell (every change) before, and sets status and headers
- * (answer_guard, sse_headers) after. A HEAD gets the headers, and its connection ends. */
+/* The response that reads from the source; takes `cls`. The caller has
+ * called request_wait_for before, and sets status and headers (answer_guard, sse_headers)
+ * after. A HEAD gets the headers, and its connection ends. */
 struct MHD_Response *feed_response(struct request *request,
 				   const struct feed_source *source, void *cls);
 

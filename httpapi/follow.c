@@ -66,8 +66,6 @@ struct MHD_Response *follow_response(struct request *request, struct track *trac
 		.name = "output", .next = follow_next, .free = follow_free};
 	struct follow *follow = mem_alloc(sizeof(*follow));
 	*follow = (struct follow){.track = *track, .has_times = has_times};
-	request->waiter = (struct waiter){.wants_bell = track_is_open(track)};
-	snprintf(request->waiter.job_id, sizeof(request->waiter.job_id), "%s",
-		 track->job_id);
+	request_wait_for(request, track->job_id, track_is_open(track));
 	return feed_response(request, &source, follow);
 }

@@ -6,9 +6,6 @@
 #include "httpapi/routes.h"
 #include "httpapi/server.h"
 
-#define EXIT_PERMANENT 100
-#define EXIT_TEMPORARY 111
-
 struct options {
 	const char *config_path, *port_file;
 };

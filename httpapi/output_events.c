@@ -309,9 +309,7 @@ static enum MHD_Result answer_events(struct request *request, const struct track
 						  .idle = events_idle};
 	struct events *events = mem_alloc(sizeof(*events));
 	*events = (struct events){.track = *track};
-	request->waiter = (struct waiter){.wants_bell = track_is_open(track)};
-	snprintf(request->waiter.job_id, sizeof(request->waiter.job_id), "%s",
-		 track->job_id);
+	request_wait_for(request, track->job_id, track_is_open(track));
 	struct MHD_Response *response = feed_response(request, &source, events);
 	answer_guard(response);
 	sse_headers(response);

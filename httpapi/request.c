@@ -49,6 +49,15 @@ void request_keep(struct request *request, void *work, void (*free_work)(void *)
 	request->free_work = free_work;
 }
 
+void request_wait_for(struct request *request, const char *job_id, bool wants_bell)
+{
+	struct waiter *waiter = &request->waiter;
+	*waiter = (struct waiter){.connection = request->connection,
+				  .socket_fd = request->client->fd,
+				  .wants_bell = wants_bell};
+	snprintf(waiter->job_id, sizeof(waiter->job_id), "%s", job_id);
+}
+
 struct viewer request_viewer(const struct request *request)
 {
 	return (struct viewer){.principal = request->who.name,

@@ -76,6 +76,10 @@ enum MHD_Result request_turn(struct request *request, const char *method,
 /* Gives the handler's data to the request, which frees it at its end. */
 void request_keep(struct request *request, void *work, void (*free_work)(void *));
 
+/* Makes its waiter ready to be added: to be rung when this job changes ("": none), and if
+ * it `wants_bell` whenever anything does. */
+void request_wait_for(struct request *request, const char *job_id, bool wants_bell);
+
 /* Whose jobs the asker sees. */
 struct viewer request_viewer(const struct request *request);
 

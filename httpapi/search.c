@@ -7,6 +7,7 @@
 #include "httpapi/handlers.h"
 #include "httpapi/lookup.h"
 #include "httpapi/output_wish.h"
+#include "httpapi/paging.h"
 #include "httpapi/readers.h"
 
 #define SEARCH_BYTES (INT64_C(8) << 20)
@@ -22,57 +23,46 @@ struct asked {
 
 /* --- the cursor --- */
 
-/* How far the search has come, in which attempt, and a mark of what it belongs to;
- * clients must not look into it. */
+/* How far the search has come, and in which attempt. */
 struct position {
 	int64_t attempt;
 	struct search_place place;
 };
-#define MARK_BYTES 8
-#define CURSOR_BYTES (sizeof(struct position) + MARK_BYTES)
-#define CURSOR_TEXT_BYTES (2 * CURSOR_BYTES + 1)
+_Static_assert(sizeof(struct position) <= CURSOR_POSITION_MAX, "too large a position");
 
-static void cursor_pack(uint8_t ret[CURSOR_BYTES], const struct job *job,
-			const struct asked *asked)
+/* What a cursor belongs to. */
+static void digest_search(const struct job *job, const struct search *search,
+			  uint8_t ret[DIGEST_BYTES])
 {
-	const struct search *search = &asked->search;
-	const struct position position = {.attempt = asked->attempt,
-					  .place = search->place};
 	const uint8_t how[] = {(uint8_t)search->stream, search->ignores_case};
-	uint8_t mark[DIGEST_BYTES];
 	struct digest digest;
 	digest_init(&digest);
 	digest_add(&digest, job->id, strlen(job->id));
 	digest_add(&digest, how, sizeof(how));
 	digest_add(&digest, search->needle, search->needle_bytes);
-	digest_add(&digest, &position, sizeof(position));
-	digest_end(&digest, mark);
-	memcpy(ret, &position, sizeof(position));
-	memcpy(ret + sizeof(position), mark, MARK_BYTES);
+	digest_end(&digest, ret);
 }
 
 /* Without attempt= it goes on in the attempt it began in. */
-static int cursor_read(struct request *request, const struct job *job,
+static int read_cursor(struct request *request, const struct job *job,
 		       struct asked *asked, struct err *err)
 {
 	const char *text = target_param(&request->target, "cursor");
-	uint8_t given[CURSOR_BYTES], right[CURSOR_BYTES];
+	uint8_t mark[DIGEST_BYTES];
 	struct position position;
 	if (!text)
 		return 0;
-	if (strlen(text) != CURSOR_TEXT_BYTES - 1 ||
-	    text_unhex(text, given, sizeof(given)) < 0)
-		return lookup_refuse(request, "cursor", err, "is not one of ours");
-	memcpy(&position, given, sizeof(position));
+	digest_search(job, &asked->search, mark);
+	struct err wrong = ERR_INIT;
+	if (cursor_read(text, mark, &position, sizeof(position), &wrong) < 0)
+		return lookup_refuse(request, "cursor", err, "%s", wrong.text);
 	if (position.attempt < 1 || position.attempt > INT32_MAX)
 		return lookup_refuse(request, "cursor", err, "is not one of ours");
-	if (asked->attempt == 0)
-		asked->attempt = position.attempt;
-	asked->search.place = position.place;
-	cursor_pack(right, job, asked);
-	if (memcmp(given, right, sizeof(right)) != 0)
+	if (asked->attempt != 0 && asked->attempt != position.attempt)
 		return lookup_refuse(request, "cursor", err,
-				     "belongs to another search than this");
+				     "belongs to another attempt than this");
+	asked->attempt = position.attempt;
+	asked->search.place = position.place;
 	return 0;
 }
 
@@ -175,8 +165,8 @@ static enum MHD_Result answer_found(struct request *request, const struct job *j
 	struct err err = ERR_INIT;
 	struct buf body = BUF_INIT(ANSWER_BYTES_MAX);
 	struct json_writer json;
-	char cursor[CURSOR_TEXT_BYTES];
-	uint8_t packed[CURSOR_BYTES];
+	char cursor[CURSOR_TEXT_BYTES(sizeof(struct position))];
+	uint8_t mark[DIGEST_BYTES];
 	json_writer_init(&json, &body);
 	json_open(&json, NULL, '{');
 	json_put_int(&json, "attempt", asked->attempt);
@@ -188,8 +178,10 @@ static enum MHD_Result answer_found(struct request *request, const struct job *j
 			lookup_refuse(request, "cursor", &err, "is not one of ours");
 		return answer_error(request, &err);
 	}
-	cursor_pack(packed, job, asked);
-	text_hex(packed, sizeof(packed), cursor);
+	const struct position position = {.attempt = asked->attempt,
+					  .place = asked->search.place};
+	digest_search(job, &asked->search, mark);
+	cursor_write(&position, sizeof(position), mark, cursor);
 	json_put_text(&json, "next_cursor", more ? cursor : NULL);
 	json_close(&json, '}');
 	return answer_send(request, MHD_HTTP_OK, answer_json(&body));
@@ -201,7 +193,7 @@ static int open_asked(struct request *request, struct queue *queue, struct asked
 {
 	const char *state_dir = request->settings->config.state_dir;
 	if (lookup_job(request, queue, job, err) < 0 ||
-	    cursor_read(request, job, asked, err) < 0)
+	    read_cursor(request, job, asked, err) < 0)
 		return -1;
 	if (asked->attempt > job->attempt)
 		return output_wish_no_attempt(job, asked->attempt, err);

@@ -121,11 +121,9 @@ enum MHD_Result wait_and_answer(struct request *request, struct wait *wait)
 {
 	if (wait->wait_us > 0) {
 		struct waiter *waiter = &request->waiter;
-		*waiter = (struct waiter){.connection = request->connection,
-					  .socket_fd = request->client->fd,
-					  .only_final = true,
-					  .deadline_us = clock_boot_us() + wait->wait_us};
-		snprintf(waiter->job_id, sizeof(waiter->job_id), "%s", wait->job_id);
+		request_wait_for(request, wait->job_id, false);
+		waiter->only_final = true;
+		waiter->deadline_us = clock_boot_us() + wait->wait_us;
 		client_expect_nothing(request->client);
 		watcher_add(request->server->watcher, waiter);
 	}

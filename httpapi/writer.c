@@ -12,8 +12,6 @@
 #define EXPIRE_EVERY_US (INT64_C(60) * US_PER_S)
 #define EXPIRE_SLICE 500
 
-#define EXIT_TEMPORARY 111
-
 struct writer {
 	struct server *server;
 	struct queue *queue;

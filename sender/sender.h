@@ -12,8 +12,6 @@
 #define SENDER_BELL "sender"
 #define SENDER_LOCK "sender.lock"
 #define SENDER_AGAIN_US US_PER_S /* after a failure to read or write */
-#define EXIT_PERMANENT 100
-#define EXIT_TEMPORARY 111
 
 struct sender {
 	struct config *config;

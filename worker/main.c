@@ -2,55 +2,18 @@
  *
  *     reeve-worker [--config FILE]
  */
-#include <signal.h>
-
 #include "worker/supervise.h"
-
-#define USAGE "usage: reeve-worker [--config FILE]\n"
-
-/* 0 go on, 1 done, -1 usage. */
-static int parse_arguments(int argc, char **argv, const char **ret_path)
-{
-	if (argc == 2 && text_equal(argv[1], "--version")) {
-		printf("reeve-worker %s\n", REEVE_VERSION);
-		return 1;
-	}
-	if (argc == 2 && text_equal(argv[1], "--help")) {
-		printf(USAGE);
-		return 1;
-	}
-	if (argc == 3 && text_equal(argv[1], "--config")) {
-		*ret_path = argv[2];
-		return 0;
-	}
-	return argc == 1 ? 0 : -1;
-}
 
 int main(int argc, char **argv)
 {
-	const char *path = NULL;
 	struct config config;
-	struct err err = ERR_INIT;
-	sigset_t early;
-	int result = parse_arguments(argc, argv, &path);
+	const char *path;
+	int code = program_begin(argc, argv, "reeve-worker",
+				 "usage: reeve-worker [--config FILE]", &config, &path);
 
-	if (result != 0) {
-		if (result < 0)
-			fprintf(stderr, USAGE);
-		return result < 0 ? EXIT_PERMANENT : EXIT_SUCCESS;
-	}
-	log_init("reeve-worker", LOG_INFO);
-	/* From before the settings are read: one that comes too early waits. */
-	sigemptyset(&early);
-	sigaddset(&early, SIGHUP);
-	(void)sigprocmask(SIG_BLOCK, &early, NULL);
-	if (config_load(&config, path, &err) != 0) {
-		log_event(LOG_ERROR, "config_refused", LOG_TEXT("error", err.text),
-			  LOG_END);
-		return EXIT_PERMANENT;
-	}
-	log_set_least(config.log_level);
-	result = supervise(&config, path);
+	if (code >= 0)
+		return code;
+	code = supervise(&config, path);
 	config_release(&config);
-	return result;
+	return code;
 }

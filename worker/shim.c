@@ -16,8 +16,6 @@
 #include "worker/shim.h"
 
 #define CHILD_STACK_BYTES ((size_t)256 << 10)
-#define EXIT_PERMANENT 100
-#define EXIT_TEMPORARY 111
 
 /* Signals meant for the service stop no job; the job's own faults reach only the job. */
 static int set_signals(struct shim *shim)

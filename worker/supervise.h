@@ -139,8 +139,6 @@ struct supervisor {
 
 #define WORKER_BELL "worker"
 #define DUE_NEVER INT64_MAX
-#define EXIT_PERMANENT 100
-#define EXIT_TEMPORARY 111
 
 /* --- work.c --- */
 

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import hmac
 import json
+import select
 import socket
 import ssl
 import threading
@@ -133,7 +134,8 @@ def drip(connection, _request):
     with contextlib.suppress(OSError):
         while True:
             connection.sendall(b"z")
-            time.sleep(0.05)
+            if select.select([connection], [], [], 0.05)[0]:  # it has hung up
+                return
 
 
 def flood(head):
