@@ -43,48 +43,10 @@ static void read_url(struct reading *reading, const char *pointer, const cJSON *
 	json_put_text(reading->callback, "url", url.text);
 }
 
-static void complain_word(struct reading *reading, const char *pointer, size_t index)
-{
-	AUTO_BUF struct buf words = BUF_INIT(256);
-	for (size_t i = 0; i < ARRAY_SIZE(WHEN); i++)
-		if (WHEN[i])
-			buf_printf(&words, "%s\"%s\"", i > 0 ? ", " : "", WHEN[i]);
-	problems_add_element(reading->problems, pointer, index, "must be one of %s",
-			     buf_text(&words));
-}
-
-static size_t find_word(const cJSON *value)
-{
-	size_t i = 0;
-	while (i < ARRAY_SIZE(WHEN) &&
-	       (!WHEN[i] || !text_equal(WHEN[i], cJSON_GetStringValue(value))))
-		i++;
-	return i;
-}
-
 static void read_on(struct reading *reading, const char *pointer, const cJSON *value)
 {
-	const cJSON *word;
-	size_t index = 0;
-	unsigned on = 0;
-	if (!cJSON_IsArray(value) || cJSON_GetArraySize(value) == 0) {
-		problems_add(reading->problems, pointer,
-			     "must be an array of at least one word");
-		return;
-	}
-	cJSON_ArrayForEach(word, value)
-	{
-		const size_t found = find_word(word);
-		if (found == ARRAY_SIZE(WHEN))
-			complain_word(reading, pointer, index);
-		else if (on & 1U << found)
-			problems_add_element(reading->problems, pointer, index,
-					     "is there twice");
-		else
-			on |= 1U << found;
-		index++;
-	}
-	reading->callback_on = on;
+	member_words(reading, pointer, value, WHEN, ARRAY_SIZE(WHEN),
+		     &reading->callback_on);
 }
 
 /* clang-format off */

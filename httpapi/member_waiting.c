@@ -98,36 +98,14 @@ static void read_jitter(struct reading *reading, const char *pointer, const cJSO
 	read_ratio(reading, pointer, value, 0, 1, &reading->retry.jitter);
 }
 
-static void complain_word(struct reading *reading, const char *pointer, size_t index)
-{
-	AUTO_BUF struct buf words = BUF_INIT(256);
-	for (unsigned i = 0; i < RETRY_CAUSE_COUNT_; i++)
-		buf_printf(&words, "%s\"%s\"", i > 0 ? ", " : "",
-			   retry_cause_word((enum retry_cause)i));
-	problems_add_element(reading->problems, pointer, index, "must be one of %s",
-			     buf_text(&words));
-}
+#define CAUSE_WORD_(cause, word) word,
+static const char *const CAUSES[] = {RETRY_CAUSES(CAUSE_WORD_)};
+#undef CAUSE_WORD_
 
 static void read_on(struct reading *reading, const char *pointer, const cJSON *value)
 {
-	const cJSON *word;
-	size_t index = 0;
-	unsigned on = 0;
-	if (!cJSON_IsArray(value) || cJSON_GetArraySize(value) == 0) {
-		problems_add(reading->problems, pointer,
-			     "must be an array of at least one word");
-		return;
-	}
-	cJSON_ArrayForEach(word, value)
-	{
-		enum retry_cause cause = retry_cause_parse(cJSON_GetStringValue(word));
-		if (cause == RETRY_CAUSE_COUNT_)
-			complain_word(reading, pointer, index);
-		else
-			on |= 1U << cause;
-		index++;
-	}
-	reading->retry.on = on;
+	member_words(reading, pointer, value, CAUSES, ARRAY_SIZE(CAUSES),
+		     &reading->retry.on);
 }
 
 /* 0 is no end that is tried again. */

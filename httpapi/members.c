@@ -113,6 +113,57 @@ int member_choice(struct reading *reading, const char *pointer, const cJSON *val
 	return -1;
 }
 
+static void complain_word(struct reading *reading, const char *pointer, size_t index,
+			  const char *const *words, size_t count)
+{
+	AUTO_BUF struct buf known = BUF_INIT(256);
+	for (size_t i = 0; i < count; i++)
+		if (words[i])
+			buf_printf(&known, "%s\"%s\"", known.length > 0 ? ", " : "",
+				   words[i]);
+	problems_add_element(reading->problems, pointer, index, "must be one of %s",
+			     buf_text(&known));
+}
+
+static size_t find_word(const cJSON *value, const char *const *words, size_t count)
+{
+	size_t i = 0;
+	while (i < count &&
+	       (!words[i] || !text_equal(words[i], cJSON_GetStringValue(value))))
+		i++;
+	return i;
+}
+
+bool member_words(struct reading *reading, const char *pointer, const cJSON *value,
+		  const char *const *words, size_t count, unsigned *ret)
+{
+	const size_t problems_before = reading->problems->total;
+	const cJSON *word;
+	size_t index = 0;
+	unsigned set = 0;
+	if (!cJSON_IsArray(value) || cJSON_GetArraySize(value) == 0) {
+		problems_add(reading->problems, pointer,
+			     "must be an array of at least one word");
+		return false;
+	}
+	cJSON_ArrayForEach(word, value)
+	{
+		const size_t found = find_word(word, words, count);
+		if (found == count)
+			complain_word(reading, pointer, index, words, count);
+		else if (set & 1U << found)
+			problems_add_element(reading->problems, pointer, index,
+					     "is there twice");
+		else
+			set |= 1U << found;
+		index++;
+	}
+	if (reading->problems->total > problems_before)
+		return false;
+	*ret = set;
+	return true;
+}
+
 /* --- objects of strings --- */
 
 /* The members of `others` that `object` does not replace. */

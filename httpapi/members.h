@@ -46,6 +46,11 @@ bool member_seconds(struct reading *reading, const char *pointer, const cJSON *v
 		    double min, double max, int64_t *ret_us);
 int member_choice(struct reading *reading, const char *pointer, const cJSON *value,
 		  const char *const *words);
+/* An array of at least one of the words, none of them twice: a bit for each one's place
+ * among `words`, of which there are `count` (at most 32; NULL: no word). False: there was
+ * a problem. */
+bool member_words(struct reading *reading, const char *pointer, const cJSON *value,
+		  const char *const *words, size_t count, unsigned *ret);
 
 /* The first and the last moment that it may start, as RFC 3339; its deadline; its hold;
  * whether it is kept; its retries (member_waiting.c). */

@@ -341,6 +341,7 @@ BAD = [
     ("retry", {"factor": "2"}, "#/retry/factor"),
     ("retry", {"max_delay_s": -0.1}, "#/retry/max_delay_s"), ("retry", {"max_delay_s": 1e12}, "#/retry/max_delay_s"),
     ("retry", {"max_delay_s": []}, "#/retry/max_delay_s"),
+    ("retry", {"on": ["exit", "lost", "exit"]}, "#/retry/on/2"), ("retry", {"on": {"exit": 1}}, "#/retry/on"),
     ("retry", {"jitter": -0.1}, "#/retry/jitter"), ("retry", {"jitter": 1.1}, "#/retry/jitter"),
     ("retry", {"jitter": False}, "#/retry/jitter"),
     ("retry", {"on": []}, "#/retry/on"), ("retry", {"on": "exit"}, "#/retry/on"),
