@@ -150,6 +150,8 @@ ROWS = (
         history=True),
     Row("history_bytes", "history", "database file, a finished job", "bytes", must=(at_most(600),),
         only_history=True),
+    Row("history_output_bytes", "history", "the same with eight bytes of output", "bytes",
+        only_history=True),
     # growth
     Row("run_waiting", "growth", "running all jobs that wait", "s", jobs.run_waiting, over="waiting",
         must=(no_worse_than_linear(),)),
