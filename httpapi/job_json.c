@@ -121,17 +121,26 @@ void attempt_look(struct attempt *attempt, struct queue *queue,
 	output_close(output);
 }
 
+static int face_dependencies(struct job_face *ret, struct job_parts *parts,
+			     struct queue *queue, const struct viewer *viewer,
+			     const struct job *job, struct err *err)
+{
+	if (queue_dependencies(queue, viewer, job->row, &parts->depends, err) < 0)
+		return -1;
+	ret->depends_on = parts->depends.item;
+	ret->depends_count = parts->depends.count;
+	ret->dependants = parts->depends.dependants;
+	return 0;
+}
+
 int job_face_of_job(struct job_face *ret, struct job_parts *parts, struct queue *queue,
 		    const struct viewer *viewer, const struct config *config,
 		    const struct job *job, struct err *err)
 {
 	struct attempt *last = &parts->last;
 	face_of_row(ret, config, job);
-	if (queue_dependencies(queue, viewer, job->row, &parts->depends, err) < 0)
+	if (face_dependencies(ret, parts, queue, viewer, job, err) < 0)
 		return -1;
-	ret->depends_on = parts->depends.item;
-	ret->depends_count = parts->depends.count;
-	ret->dependants = parts->depends.dependants;
 	if (job->attempt == 0)
 		return 0;
 	int found = queue_attempt_get(queue, job->row, job->attempt, last, err);
@@ -142,12 +151,37 @@ int job_face_of_job(struct job_face *ret, struct job_parts *parts, struct queue 
 	return 0;
 }
 
-int job_face_hindrance(struct job_face *face, struct queue *queue, const struct job *job,
-		       struct err *err)
+static int face_of_view(struct job_face *ret, struct job_parts *parts,
+			struct queue *queue, const struct viewer *viewer,
+			const struct config *config, struct job_view *view,
+			struct err *err)
 {
-	if (job->state != JOB_QUEUED || job->reason)
-		return 0;
-	return queue_queued_reason(queue, job, &face->reason, err) < 0 ? -1 : 0;
+	const struct job *job = &view->job;
+	face_of_row(ret, config, job);
+	if ((view->has_parents || view->has_dependants) &&
+	    face_dependencies(ret, parts, queue, viewer, job, err) < 0)
+		return -1;
+	if (view->has_last) {
+		attempt_look(&view->last, queue, config, job);
+		ret->last = &view->last;
+	}
+	if (job->state == JOB_QUEUED && !job->reason)
+		return queue_queued_reason(queue, job, &ret->reason, err);
+	return 0;
+}
+
+int job_put_view(struct json_writer *json, const char *key, struct queue *queue,
+		 const struct viewer *viewer, const struct config *config,
+		 struct job_view *view, struct err *err)
+{
+	struct job_face face;
+	struct job_parts parts = {0};
+	const int result =
+		face_of_view(&face, &parts, queue, viewer, config, view, err);
+	if (result >= 0)
+		job_put(json, key, &face);
+	job_parts_release(&parts);
+	return result < 0 ? -1 : 0;
 }
 
 /* --- writing --- */

@@ -96,28 +96,26 @@ static void read_query(const struct request *request, struct listing *listing,
 /* --- the answer --- */
 
 static int put_item(struct json_writer *json, struct queue *queue,
-		    const struct viewer *viewer, const struct config *config,
-		    const struct job *job, struct err *err)
+		    const struct viewer *viewer, const struct config *config, int64_t row,
+		    struct err *err)
 {
-	struct job_face face;
-	struct job_parts parts = {0};
-	int result = job_face_of_job(&face, &parts, queue, viewer, config, job, err);
-	if (result >= 0)
-		result = job_face_hindrance(&face, queue, job, err);
-	if (result >= 0)
-		job_put(json, NULL, &face);
-	job_parts_release(&parts);
-	return result < 0 ? -1 : 0;
+	struct job_view view;
+	const int found = job_view_open(queue, row, &view, err);
+	if (found <= 0)
+		return found;
+	const int result = job_put_view(json, NULL, queue, viewer, config, &view, err);
+	job_view_close(queue);
+	return result;
 }
 
 static int put_items(struct json_writer *json, struct queue *queue,
 		     const struct viewer *viewer, const struct config *config,
-		     const struct job_list *list, struct err *err)
+		     const struct job_rows *rows, struct err *err)
 {
 	int result = 0;
 	json_open(json, "items", '[');
-	for (size_t i = 0; i < list->count && result == 0; i++)
-		result = put_item(json, queue, viewer, config, &list->item[i], err);
+	for (size_t i = 0; i < rows->count && result == 0; i++)
+		result = put_item(json, queue, viewer, config, rows->row[i], err);
 	json_close(json, ']');
 	return result;
 }
@@ -140,24 +138,23 @@ static enum MHD_Result list_jobs(struct request *request, struct queue *queue,
 				 const struct listing *listing)
 {
 	struct err err = ERR_INIT;
-	struct job_list list = {0};
+	struct job_rows rows;
 	struct buf body = BUF_INIT(ANSWER_BYTES_MAX);
 	struct json_writer json;
 	char cursor[CURSOR_TEXT_BYTES(POSITION_BYTES)] = "";
-	if (queue_job_list(queue, &listing->viewer, &listing->filter, &listing->page,
-			   &list, &err) < 0)
+	if (queue_job_rows(queue, &listing->viewer, &listing->filter, &listing->page,
+			   &rows, &err) < 0)
 		return answer_error(request, &err);
-	if (list.has_next) {
+	if (rows.has_next) {
 		uint8_t mark[DIGEST_BYTES];
 		job_filter_digest(&listing->filter, &listing->viewer, mark);
-		cursor_write(&list.next, POSITION_BYTES, mark, cursor);
+		cursor_write(&rows.next, POSITION_BYTES, mark, cursor);
 	}
 	json_writer_init(&json, &body);
 	json_open(&json, NULL, '{');
 	int result = put_items(&json, queue, &listing->viewer, &request->settings->config,
-			       &list, &err);
-	json_put_text(&json, "next_cursor", list.has_next ? cursor : NULL);
-	job_list_release(&list);
+			       &rows, &err);
+	json_put_text(&json, "next_cursor", rows.has_next ? cursor : NULL);
 	if (result == 0 && listing->is_counted)
 		result = put_count(&json, queue, listing, &err);
 	if (result < 0) {
