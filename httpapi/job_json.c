@@ -195,15 +195,6 @@ static void put_optional_int(struct json_writer *json, const char *key, bool has
 		json_put_null(json, key);
 }
 
-/* Seconds; null for none. */
-static void put_seconds(struct json_writer *json, const char *key, int64_t us)
-{
-	if (us % US_PER_S == 0)
-		json_put_int(json, key, us / US_PER_S);
-	else
-		json_put_double(json, key, (double)us / 1e6);
-}
-
 static void put_process(struct json_writer *json, const struct attempt *attempt)
 {
 	if (!attempt || attempt->pid == 0) {
@@ -212,8 +203,8 @@ static void put_process(struct json_writer *json, const struct attempt *attempt)
 	}
 	json_open(json, "process", '{');
 	json_put_int(json, "pid", attempt->pid);
-	json_put_double(json, "cpu_user_s", (double)attempt->cpu_user_us / 1e6);
-	json_put_double(json, "cpu_system_s", (double)attempt->cpu_system_us / 1e6);
+	json_put_seconds(json, "cpu_user_s", attempt->cpu_user_us);
+	json_put_seconds(json, "cpu_system_s", attempt->cpu_system_us);
 	json_put_int(json, "max_rss_bytes", attempt->max_rss_bytes);
 	json_put_int(json, "read_bytes", attempt->read_bytes);
 	json_put_int(json, "written_bytes", attempt->written_bytes);
@@ -315,14 +306,14 @@ void job_put(struct json_writer *json, const char *key, const struct job_face *f
 	put_optional_int(json, "exit_code", face->has_exit_code, face->exit_code);
 	put_optional_int(json, "signal", face->has_signal, face->signal);
 	if (face->timeout_us > 0)
-		put_seconds(json, "timeout_s", face->timeout_us);
+		json_put_seconds(json, "timeout_s", face->timeout_us);
 	else
 		json_put_null(json, "timeout_s");
 	if (face->deadline_us > 0)
-		put_seconds(json, "deadline_s", face->deadline_us);
+		json_put_seconds(json, "deadline_s", face->deadline_us);
 	else
 		json_put_null(json, "deadline_s");
-	put_seconds(json, "kill_grace_s", face->kill_grace_us);
+	json_put_seconds(json, "kill_grace_s", face->kill_grace_us);
 	put_limits(json, face);
 	put_dependencies(json, face);
 	put_id(json, "batch", face->batch);
