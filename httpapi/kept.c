@@ -1,4 +1,4 @@
-/* kept.c - answers about jobs that have ended (see kept.h).
+/* kept.c - jobs that have ended, as they are shown (see kept.h).
  *
  * Chains in several tables, each with a lock of its own, held for one copy. When a table
  * is full a hand goes round its chains and empties what it comes to: who reads more jobs
@@ -12,14 +12,14 @@
 #define CHAINS 512
 #define TABLE_BYTES_MAX (KEPT_BYTES_MAX / TABLES)
 
-struct answer {
-	struct answer *next;
+struct shown {
+	struct shown *next;
 	uint64_t settings;
 	int64_t version;
 	uint32_t state; /* the table's, when it was kept */
-	uint32_t body_bytes;
-	char job_id[JOB_ID_BYTES];
-	char text[]; /* who, NUL, body */
+	uint32_t bytes;
+	char job[JOB_ID_BYTES];
+	char text[]; /* who, NUL, what is shown */
 };
 
 struct table {
@@ -27,7 +27,7 @@ struct table {
 	struct queue_stamp stamp; /* of `state` */
 	uint32_t state;		  /* counts what the database became */
 	size_t hand, bytes;
-	struct answer *chain[CHAINS];
+	struct shown *chain[CHAINS];
 };
 
 struct kept {
@@ -42,24 +42,24 @@ struct kept *kept_open(void)
 	return kept;
 }
 
-static size_t bytes_of(const struct answer *answer)
+static size_t bytes_of(const struct shown *shown)
 {
-	return sizeof(*answer) + strlen(answer->text) + 1 + answer->body_bytes;
+	return sizeof(*shown) + strlen(shown->text) + 1 + shown->bytes;
 }
 
 /* What hangs here. The lock is held, or nobody is there any more. */
-static void answer_drop(struct table *table, struct answer **link)
+static void shown_drop(struct table *table, struct shown **link)
 {
-	struct answer *answer = *link;
-	*link = answer->next;
-	table->bytes -= bytes_of(answer);
-	free(answer);
+	struct shown *shown = *link;
+	*link = shown->next;
+	table->bytes -= bytes_of(shown);
+	free(shown);
 }
 
 static void chain_empty(struct table *table, size_t chain)
 {
 	while (table->chain[chain])
-		answer_drop(table, &table->chain[chain]);
+		shown_drop(table, &table->chain[chain]);
 }
 
 void kept_close(struct kept *kept)
@@ -80,20 +80,20 @@ static const char *who_of(const struct kept_key *key)
 	return key->viewer.sees_all ? "*" : key->viewer.principal;
 }
 
-/* FNV-1a over the id: ids are ours, nobody chooses them. */
-static uint64_t hash_of(const char *job_id)
+/* FNV-1a: ids are ours, nobody chooses them. */
+static uint64_t hash_of(const char *job)
 {
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);
-	for (; *job_id; job_id++)
-		hash = (hash ^ (uint8_t)*job_id) * UINT64_C(0x100000001b3);
+	for (; *job; job++)
+		hash = (hash ^ (uint8_t)*job) * UINT64_C(0x100000001b3);
 	return hash ^ hash >> 32;
 }
 
-/* Where the answer hangs, or the end of its chain. */
-static struct answer **find(struct table *table, size_t chain, const struct kept_key *key)
+/* Where it hangs, or the end of its chain. */
+static struct shown **find(struct table *table, size_t chain, const struct kept_key *key)
 {
-	struct answer **link = &table->chain[chain];
-	while (*link && (strcmp((*link)->job_id, key->job_id) != 0 ||
+	struct shown **link = &table->chain[chain];
+	while (*link && (strcmp((*link)->job, key->job) != 0 ||
 			 strcmp((*link)->text, who_of(key)) != 0))
 		link = &(*link)->next;
 	return link;
@@ -102,59 +102,67 @@ static struct answer **find(struct table *table, size_t chain, const struct kept
 bool kept_find(struct kept *kept, const struct kept_key *key,
 	       const struct queue_stamp *stamp, struct buf *body, int64_t *ret_version)
 {
-	const uint64_t hash = hash_of(key->job_id);
+	const uint64_t hash = hash_of(key->job);
 	struct table *table = &kept->table[hash % TABLES];
 	pthread_mutex_lock(&table->lock);
-	const struct answer *answer = *find(table, hash / TABLES % CHAINS, key);
-	const bool is_good = answer && answer->state == table->state &&
-			     answer->settings == key->settings &&
+	const struct shown *shown = *find(table, hash / TABLES % CHAINS, key);
+	const bool is_good = shown && shown->state == table->state &&
+			     shown->settings == key->settings &&
 			     queue_stamp_equal(&table->stamp, stamp);
 	if (is_good) {
-		const char *text = answer->text + strlen(answer->text) + 1;
-		buf_append(body, text, answer->body_bytes);
-		*ret_version = answer->version;
+		const char *text = shown->text + strlen(shown->text) + 1;
+		buf_append(body, text, shown->bytes);
+		*ret_version = shown->version;
 	}
 	pthread_mutex_unlock(&table->lock);
 	return is_good;
 }
 
-static struct answer *answer_new(const struct kept_key *key, const struct buf *body,
-				 int64_t version)
+static struct shown *shown_new(const struct kept_key *key, int64_t version,
+			       const char *text, size_t length)
 {
 	const size_t who_bytes = strlen(who_of(key)) + 1;
-	struct answer *answer =
-		mem_alloc(sizeof(*answer) + who_bytes + body->length);
-	answer->settings = key->settings;
-	answer->version = version;
-	answer->body_bytes = (uint32_t)body->length;
-	snprintf(answer->job_id, sizeof(answer->job_id), "%s", key->job_id);
-	memcpy(answer->text, who_of(key), who_bytes);
-	memcpy(answer->text + who_bytes, body->data, body->length);
-	return answer;
+	struct shown *shown = mem_alloc(sizeof(*shown) + who_bytes + length);
+	shown->settings = key->settings;
+	shown->version = version;
+	shown->bytes = (uint32_t)length;
+	snprintf(shown->job, sizeof(shown->job), "%s", key->job);
+	memcpy(shown->text, who_of(key), who_bytes);
+	memcpy(shown->text + who_bytes, text, length);
+	return shown;
+}
+
+/* The row of a job that has ended and those of its attempts never change again. What
+ * lives may show more than the database says. */
+static bool is_lasting(const struct job_view *view)
+{
+	return job_state_is_final(view->job.state) &&
+	       (!view->has_last || view->last.ended_at != 0);
 }
 
 void kept_put(struct kept *kept, const struct kept_key *key,
-	      const struct queue_stamp *stamp, const struct buf *body, int64_t version)
+	      const struct queue_stamp *stamp, const struct job_view *view,
+	      const char *text, size_t length)
 {
-	const uint64_t hash = hash_of(key->job_id);
+	const uint64_t hash = hash_of(key->job);
 	const size_t chain = hash / TABLES % CHAINS;
 	struct table *table = &kept->table[hash % TABLES];
-	if (body->length == 0 || body->length > KEPT_ANSWER_MAX)
+	if (!is_lasting(view) || length == 0 || length > KEPT_TEXT_MAX)
 		return;
-	struct answer *answer = answer_new(key, body, version);
+	struct shown *shown = shown_new(key, view->job.version, text, length);
 	pthread_mutex_lock(&table->lock);
 	if (!queue_stamp_equal(&table->stamp, stamp)) {
 		table->stamp = *stamp;
 		table->state++;
 	}
-	answer->state = table->state;
-	struct answer **old = find(table, chain, key);
+	shown->state = table->state;
+	struct shown **old = find(table, chain, key);
 	if (*old)
-		answer_drop(table, old);
-	while (table->bytes + bytes_of(answer) > TABLE_BYTES_MAX)
+		shown_drop(table, old);
+	while (table->bytes + bytes_of(shown) > TABLE_BYTES_MAX)
 		chain_empty(table, table->hand++ % CHAINS);
-	answer->next = table->chain[chain];
-	table->chain[chain] = answer;
-	table->bytes += bytes_of(answer);
+	shown->next = table->chain[chain];
+	table->chain[chain] = shown;
+	table->bytes += bytes_of(shown);
 	pthread_mutex_unlock(&table->lock);
 }

@@ -83,7 +83,7 @@ static struct kept_key key_of(const struct look *look)
 {
 	return (struct kept_key){.viewer = request_viewer(look->request),
 				 .settings = look->request->settings->serial,
-				 .job_id = look->wait->job_id};
+				 .job = look->wait->job_id};
 }
 
 /* Has it been answered before, and nothing at all has happened since? */
@@ -98,19 +98,15 @@ static bool look_at_kept(struct look *look)
 			 &look->version);
 }
 
-/* Its own row and those of its attempts never change again; all that others could change
- * is in the database too. The snapshot is that of the stamp if the stamp is still the
- * same after it was taken. */
+/* The snapshot is that of the stamp if the stamp is still the same after it was taken. */
 static void keep(const struct look *look, const struct job_view *view)
 {
 	const struct kept_key key = key_of(look);
 	struct queue_stamp now;
-	if (look->has_stamp && job_state_is_final(view->job.state) &&
-	    (!view->has_last || view->last.ended_at != 0) &&
-	    queue_stamp_take(look->queue, &now) &&
+	if (look->has_stamp && queue_stamp_take(look->queue, &now) &&
 	    queue_stamp_equal(&now, &look->stamp))
-		kept_put(look->request->server->kept, &key, &look->stamp, &look->body,
-			 look->version);
+		kept_put(look->request->server->kept, &key, &look->stamp, view,
+			 buf_text(&look->body), look->body.length);
 }
 
 static bool is_over(const struct look *look, const struct job *job)
