@@ -1,9 +1,10 @@
 /* kept.c - jobs that have ended, as they are shown (see kept.h).
  *
- * Chains in several tables, each with a lock of its own, held for one copy. When a table
- * is full a hand goes round its chains and empties what it comes to: who reads more jobs
- * in turn than fit finds as many of them as fit, where forgetting the longest unused
- * would find none. */
+ * Chains in several tables, each with a lock of its own, held for one copy. All in a table
+ * is from one state of the database; what comes from another empties it. In a full one
+ * most newcomers are turned away: who reads more jobs in turn than fit finds as many as
+ * fit, where forgetting the oldest would find none; and the few that are let in make it
+ * follow what is asked for. */
 #include "httpapi/kept.h"
 
 #include <pthread.h>
@@ -11,12 +12,12 @@
 #define TABLES 16
 #define CHAINS 512
 #define TABLE_BYTES_MAX (KEPT_BYTES_MAX / TABLES)
+#define LET_IN 8 /* one of so many, where it is full */
 
 struct shown {
 	struct shown *next;
 	uint64_t settings;
 	int64_t version;
-	uint32_t state; /* the table's, when it was kept */
 	uint32_t bytes;
 	char job[JOB_ID_BYTES];
 	char text[]; /* who, NUL, what is shown */
@@ -24,9 +25,10 @@ struct shown {
 
 struct table {
 	pthread_mutex_t lock;
-	struct queue_stamp stamp; /* of `state` */
-	uint32_t state;		  /* counts what the database became */
-	size_t hand, bytes;
+	struct queue_stamp stamp;
+	size_t bytes;
+	size_t hand;	/* the chain to be emptied next */
+	size_t comings; /* while it was full */
 	struct shown *chain[CHAINS];
 };
 
@@ -62,13 +64,18 @@ static void chain_empty(struct table *table, size_t chain)
 		shown_drop(table, &table->chain[chain]);
 }
 
+static void table_empty(struct table *table)
+{
+	for (size_t i = 0; i < CHAINS && table->bytes > 0; i++)
+		chain_empty(table, i);
+}
+
 void kept_close(struct kept *kept)
 {
 	if (!kept)
 		return;
 	for (size_t i = 0; i < TABLES; i++) {
-		for (size_t k = 0; k < CHAINS; k++)
-			chain_empty(&kept->table[i], k);
+		table_empty(&kept->table[i]);
 		pthread_mutex_destroy(&kept->table[i].lock);
 	}
 	free(kept);
@@ -106,8 +113,7 @@ bool kept_find(struct kept *kept, const struct kept_key *key,
 	struct table *table = &kept->table[hash % TABLES];
 	pthread_mutex_lock(&table->lock);
 	const struct shown *shown = *find(table, hash / TABLES % CHAINS, key);
-	const bool is_good = shown && shown->state == table->state &&
-			     shown->settings == key->settings &&
+	const bool is_good = shown && shown->settings == key->settings &&
 			     queue_stamp_equal(&table->stamp, stamp);
 	if (is_good) {
 		const char *text = shown->text + strlen(shown->text) + 1;
@@ -140,29 +146,48 @@ static bool is_lasting(const struct job_view *view)
 	       (!view->has_last || view->last.ended_at != 0);
 }
 
+/* Is there room for so many bytes, or is it made? */
+static bool make_room(struct table *table, size_t bytes)
+{
+	if (table->bytes + bytes <= TABLE_BYTES_MAX)
+		return true;
+	if (++table->comings % LET_IN != 0)
+		return false;
+	while (table->bytes + bytes > TABLE_BYTES_MAX)
+		chain_empty(table, table->hand++ % CHAINS);
+	return true;
+}
+
+/* Takes it. */
+static void table_put(struct table *table, size_t chain, const struct kept_key *key,
+		      const struct queue_stamp *stamp, struct shown *shown)
+{
+	if (!queue_stamp_equal(&table->stamp, stamp)) {
+		table_empty(table);
+		table->stamp = *stamp;
+	}
+	struct shown **old = find(table, chain, key);
+	if (*old)
+		shown_drop(table, old);
+	if (!make_room(table, bytes_of(shown))) {
+		free(shown);
+		return;
+	}
+	shown->next = table->chain[chain];
+	table->chain[chain] = shown;
+	table->bytes += bytes_of(shown);
+}
+
 void kept_put(struct kept *kept, const struct kept_key *key,
 	      const struct queue_stamp *stamp, const struct job_view *view,
 	      const char *text, size_t length)
 {
 	const uint64_t hash = hash_of(key->job);
-	const size_t chain = hash / TABLES % CHAINS;
 	struct table *table = &kept->table[hash % TABLES];
 	if (!is_lasting(view) || length == 0 || length > KEPT_TEXT_MAX)
 		return;
 	struct shown *shown = shown_new(key, view->job.version, text, length);
 	pthread_mutex_lock(&table->lock);
-	if (!queue_stamp_equal(&table->stamp, stamp)) {
-		table->stamp = *stamp;
-		table->state++;
-	}
-	shown->state = table->state;
-	struct shown **old = find(table, chain, key);
-	if (*old)
-		shown_drop(table, old);
-	while (table->bytes + bytes_of(shown) > TABLE_BYTES_MAX)
-		chain_empty(table, table->hand++ % CHAINS);
-	shown->next = table->chain[chain];
-	table->chain[chain] = shown;
-	table->bytes += bytes_of(shown);
+	table_put(table, hash / TABLES % CHAINS, key, stamp, shown);
 	pthread_mutex_unlock(&table->lock);
 }
