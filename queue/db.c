@@ -98,6 +98,7 @@ void db_disconnect(struct queue *queue)
 	}
 	(void)sqlite3_close(queue->db);
 	queue->db = NULL;
+	queue->wal_index = NULL;
 }
 
 static int pragmas_apply(struct queue *queue, struct err *err)
