@@ -284,9 +284,9 @@ static void complete(struct config_reader *reader)
 	if (!config->slots)
 		config->slots = processors();
 	if (!config->http.threads)
-		config->http.threads = processors() < 2	  ? 2
-				       : processors() > 8 ? 8
-							  : processors();
+		config->http.threads = processors() < 2	  ? 4
+				       : processors() > 8 ? 16
+							  : 2 * processors();
 	if (config->output_bytes > config->limits.output_bytes_max)
 		config_fault(reader, "limits.output_bytes",
 			     "larger than limits.output_bytes_max");

@@ -172,8 +172,8 @@ const struct setting SETTINGS[] = {
 	{.name = "http.threads", .kind = &KIND_INTEGER, FIELD(http.threads), .fallback = "0",
 	 .max = 256,
 	 .fixed_in = CONFIG_INTAKE,
-	 .help = "Threads that serve requests, and always one for 125 connections at least; 0 is a "
-		 "number fit for the machine."},
+	 .help = "Threads that serve the requests of each listener, and another when all have 125 "
+		 "connections; 0 is a number fit for the machine."},
 	{.name = "http.header_deadline_s", .kind = &KIND_DURATION, FIELD(http.header_deadline_us),
 	 .fallback = "10", .min = 1, .max = 3600,
 	 .help = "From the connection (or the last answer's end) to the request line, and again "

@@ -2,7 +2,7 @@
  *
  * One `struct server` lives from server_open to server_close. Nothing in it changes while
  * requests are served, but for the atomics and the settings in force. A `struct front` is
- * one listener with its own HTTP daemon, because who a client is follows from the door it
+ * one listener with its own threads, because who a client is follows from the door it
  * came through. */
 #ifndef REEVE_HTTPAPI_SERVER_H
 #define REEVE_HTTPAPI_SERVER_H
@@ -13,8 +13,10 @@
 #include "httpapi/settings.h"
 #include "queue/queue.h"
 
+struct acceptor;
 struct clients;
 struct kept;
+struct loops;
 struct readers;
 struct server;
 struct shares;
@@ -27,13 +29,12 @@ struct front {
 	struct server *server;
 	const struct listener *listener;
 	int fd;			      /* -1 once it no longer listens */
-	_Atomic bool is_shut;	      /* new connections are refused */
 	int port;		      /* 0 for a Unix socket */
 	char *address;		      /* as logged: "127.0.0.1:8080", "unix:/..." */
 	char *socket_path;	      /* to be removed at the end; NULL for TCP */
 	char *hosts[FRONT_HOSTS_MAX]; /* values of Host that mean us; none: any will do */
 	size_t host_count;
-	struct MHD_Daemon *daemon;
+	struct loops *loops;
 };
 
 struct server {
@@ -45,6 +46,7 @@ struct server {
 	struct watcher *watcher;
 	struct clients *clients;
 	struct shares *shares;
+	struct acceptor *acceptor;
 	struct front *fronts;
 	size_t front_count;
 	bool has_token;

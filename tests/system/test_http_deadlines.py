@@ -2,6 +2,9 @@
 
 import contextlib
 import json
+import os
+import resource
+import select
 import socket
 import time
 
@@ -116,6 +119,47 @@ def test_connections_of_one_address_are_limited(reeve):
         with contextlib.suppress(OSError):
             return reeve.request("GET", "/healthz/live", via="tcp").status == 200
     wait_until(is_free, "room for a connection again")
+
+
+def test_connections_beyond_all_together_wait_for_room(reeve):
+    """None is lost: those inside are served, and each that ends lets the next one in."""
+    reeve.write_config(limits={"connections": 4, "connections_per_address": 4}, http={"threads": 2})
+    reeve.start_httpapi()
+    request = b"GET /healthz/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with contextlib.ExitStack() as stack:
+        socks = [stack.enter_context(reeve.raw_socket("unix")) for _ in range(12)]
+        for sock in socks:
+            sock.sendall(request)
+        for _ in range(3):
+            wait_until(lambda: len(readable(socks)) >= 4, "four answers")
+            inside = readable(socks)
+            assert len(inside) == 4, "more are let in than may be"
+            for sock in inside:
+                assert b" 200 " in sock.recv(4096)
+                socks.remove(sock)
+                sock.close()
+    assert reeve.request("GET", "/healthz/live").status == 200
+
+
+def readable(socks):
+    return select.select(socks, [], [], 0)[0]
+
+
+def test_without_descriptors_a_connection_waits(reeve):
+    reeve.start_httpapi()
+    pid = reeve.httpapi.pid
+    assert reeve.request("GET", "/healthz/live").status == 200
+    former = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    used = {int(name) for name in os.listdir(f"/proc/{pid}/fd")}
+    free = min(set(range(len(used) + 1)) - used)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (free, former[1]))
+    with reeve.raw_socket("unix") as sock:
+        sock.sendall(b"GET /healthz/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        reeve.httpapi.wait_line("ev=accept_failed")
+        assert not readable([sock])
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, former)
+        assert b" 200 " in sock.recv(4096)
+    assert reeve.httpapi.log.count("ev=accept_failed") == 1
 
 
 def test_a_large_body_that_is_refused_still_gets_its_answer(reeve):

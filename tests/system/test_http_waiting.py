@@ -142,7 +142,7 @@ def test_hundreds_wait_and_nobody_starves(reeve):
             assert reeve.request("GET", "/v1/whoami").status == 200
             answer = reeve.request("POST", "/v1/jobs", {"command": "true"}, conn=kept[i % 16])
             assert answer.status == 201
-        assert threads_of(reeve.httpapi.pid) == before
+        assert threads_of(reeve.httpapi.pid) <= before + MANY // 100, "they cost threads"
         readable, _, _ = select.select(waiting[::2], [], [], 0)
         assert not readable, "a waiting request was answered before its job ended"
         gate.write("go\n")
