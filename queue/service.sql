@@ -71,6 +71,9 @@ BEGIN IMMEDIATE
 -- name: txn_commit
 COMMIT
 
+-- name: snapshot_begin
+BEGIN
+
 -- name: data_version
 PRAGMA data_version
 

@@ -86,15 +86,25 @@ void queue_rollback(struct queue *queue)
 	writers_unlock(queue);
 }
 
+static int run_plain(struct queue *queue, enum statement id, struct err *err)
+{
+	sqlite3_stmt *stmt;
+	if (db_start(queue, id, NO_BINDS, &stmt, err) != 0)
+		return -1;
+	const int result = db_step(queue, stmt, err);
+	db_end(stmt);
+	return result;
+}
+
 int queue_snapshot_begin(struct queue *queue, struct err *err)
 {
-	return db_script(queue, "BEGIN", err);
+	return run_plain(queue, STATEMENT_SNAPSHOT_BEGIN, err);
 }
 
 void queue_snapshot_end(struct queue *queue)
 {
 	if (!queue->is_writing && !sqlite3_get_autocommit(queue->db))
-		(void)sqlite3_exec(queue->db, "COMMIT", NULL, NULL, NULL);
+		(void)run_plain(queue, STATEMENT_TXN_COMMIT, NULL);
 }
 
 int snapshot_join(struct queue *queue, bool *ret_is_own, struct err *err)

@@ -164,6 +164,7 @@ struct round {
 	bool is_due;	    /* the wall clock asks for something */
 	bool is_unresolved; /* dependants of jobs that ended are left to be looked at */
 	bool is_more;	    /* and for more than one transaction holds */
+	bool has_ends;	    /* somebody may be waiting for one of them */
 	int room;	    /* to claim for */
 	struct claim_list claims;
 };
@@ -220,6 +221,7 @@ static int write_round(struct supervisor *supervisor, struct round *round,
 		return -1;
 	if (write_due_and_claims(supervisor, round, err) != 0)
 		return -1;
+	news_read(supervisor);
 	return queue_commit(queue, err);
 }
 
@@ -249,12 +251,17 @@ static void settle_round(struct supervisor *supervisor, struct round *round)
 	supervisor->wants_claim =
 		round->is_more ||
 		(round->room > 0 && round->claims.count == (size_t)round->room);
+	/* Whoever waits for an end is told before a job is started, which may take our
+	 * processor; but nobody's start waits for that. */
+	if (round->has_ends)
+		bell_ring(supervisor->ringer, WORKER_BELL);
 	start_claims(supervisor, &round->claims);
 	if (round->changes == 0)
 		return;
 	supervisor->is_dirty = true;
 	supervisor->rounds++;
-	bell_ring(supervisor->ringer, WORKER_BELL);
+	if (!round->has_ends)
+		bell_ring(supervisor->ringer, WORKER_BELL);
 	if (supervisor->rounds % CHECKPOINT_EVERY_ROUNDS == 0)
 		(void)queue_checkpoint(supervisor->queue, supervisor->config->wal_bytes,
 				       NULL);
@@ -265,6 +272,7 @@ static void settle_round(struct supervisor *supervisor, struct round *round)
 static int fail(struct supervisor *supervisor, const struct err *err)
 {
 	queue_rollback(supervisor->queue);
+	supervisor->news.is_known = false;
 	for (size_t i = 0; i < supervisor->works.count; i++)
 		supervisor->works.item[i]->is_refused_by_queue = false;
 	if (err->code == ERR_OUT_OF_SPACE || err->code == ERR_UNAVAILABLE) {
@@ -288,10 +296,24 @@ bool round_can_wait(const struct supervisor *supervisor)
 	       !supervisor->is_urgent && !supervisor->is_ending;
 }
 
+/* Is there anything to write? The database is asked only where nothing else calls for a
+ * transaction, which looks for itself. */
+static bool is_called_for(struct supervisor *supervisor, struct round *round)
+{
+	const bool is_sure =
+		round->changes > 0 || round->is_heartbeat || round->room > 0;
+
+	if (!is_sure)
+		news_look(supervisor);
+	round->is_due = due_has_come(supervisor);
+	return is_sure || round->is_due || supervisor->news.is_unresolved;
+}
+
 int round_run(struct supervisor *supervisor)
 {
 	const size_t closing = supervisor->works.closing;
-	struct round round = {.changes = closing + count_notes(supervisor)};
+	struct round round = {.changes = closing + count_notes(supervisor),
+			      .has_ends = closing > 0};
 	struct err err = ERR_INIT;
 	int result = 0;
 
@@ -305,12 +327,9 @@ int round_run(struct supervisor *supervisor)
 	if (supervisor->is_short_logged && supervisor->is_waiting)
 		return 0;
 	round.is_heartbeat = clock_boot_us() >= supervisor->heartbeat_due_us;
-	round.is_due = due_look(supervisor);
-	round.is_unresolved = queue_unresolved(supervisor->queue, NULL) == 1;
 	round.room =
 		supervisor->wants_claim ? claim_room(supervisor, round.is_urgent) : 0;
-	if (round.changes == 0 && !round.is_heartbeat && !round.is_due &&
-	    !round.is_unresolved && round.room <= 0)
+	if (!is_called_for(supervisor, &round))
 		return 0;
 	if (write_round(supervisor, &round, &err) != 0) {
 		result = fail(supervisor, &err);

@@ -196,16 +196,19 @@ static void work_off(struct supervisor *supervisor)
 	do {
 		has_looked = supervisor->wants_look;
 		supervisor->wants_look = false;
-		if (has_looked)
+		if (has_looked) {
 			supervisor->wants_claim = true;
+			supervisor->news.is_known = false;
+		}
 		do {
 			while (round_run(supervisor) == 1)
 				;
 			start_waiting(supervisor);
 		} while (has_news(supervisor));
-		if (has_looked)
+		news_look(supervisor);
+		if (has_looked && supervisor->news.has_stops)
 			take_stop_requests(supervisor);
-		signals_send(supervisor, has_looked);
+		signals_send(supervisor, has_looked && supervisor->news.has_signals);
 	} while (supervisor->wants_look);
 	due_arm(supervisor);
 }

@@ -80,6 +80,15 @@ struct compressing {
 	int64_t due_us, step_due_us; /* CLOCK_BOOTTIME */
 };
 
+/* --- what the database wants --- */
+
+/* Besides claiming; as it was when we last looked. */
+struct news {
+	bool is_known;	    /* and nobody has said since that something changed */
+	bool is_unresolved; /* dependants of jobs that ended are left to be looked at */
+	bool has_stops, has_signals; /* people want jobs stopped, or signalled */
+};
+
 /* --- signals that people want sent --- */
 
 /* One that we sent, before that could be recorded. */
@@ -119,6 +128,7 @@ struct supervisor {
 	struct helper helper;
 	struct compressing compressing;
 	struct unsaid_list unsaid;
+	struct news news;
 
 	bool wants_look;       /* somebody rang, or the database changed */
 	bool wants_signals;    /* some wait for their process, or to be recorded */
@@ -201,6 +211,15 @@ void start_claims(struct supervisor *supervisor, struct claim_list *claims);
  * before now goes back, to expire. */
 void start_waiting(struct supervisor *supervisor);
 
+/* --- news.c --- */
+
+/* Looks at the database, unless what it wants is known. */
+void news_look(struct supervisor *supervisor);
+
+/* Looks in any case, within the transaction that is open: after its commit nothing needs
+ * to be asked again. */
+void news_read(struct supervisor *supervisor);
+
 /* --- due.c --- */
 
 /* The wall clock as a source of readiness: due_fd is readable when the time has come that
@@ -208,8 +227,11 @@ void start_waiting(struct supervisor *supervisor);
 int due_open(struct supervisor *supervisor, struct err *err);
 void due_ready(struct supervisor *supervisor);
 
-/* Asks the database for the next such time; has it come? */
-bool due_look(struct supervisor *supervisor);
+/* Asks the database for the next such time (due_at). 0, or -1: unknown just now. */
+int due_read(struct supervisor *supervisor);
+
+/* Has the one that was read last come? */
+bool due_has_come(const struct supervisor *supervisor);
 
 /* Sets due_fd to it, before sleeping. */
 void due_arm(struct supervisor *supervisor);
