@@ -300,8 +300,7 @@ bool round_can_wait(const struct supervisor *supervisor)
  * transaction, which looks for itself. */
 static bool is_called_for(struct supervisor *supervisor, struct round *round)
 {
-	const bool is_sure =
-		round->changes > 0 || round->is_heartbeat || round->room > 0;
+	const bool is_sure = round->changes > 0 || round->is_heartbeat || round->room > 0;
 
 	if (!is_sure)
 		news_look(supervisor);
