@@ -35,14 +35,18 @@ static void reap_orphans(struct supervisor *supervisor)
 	siginfo_t info = {.si_pid = 0};
 	int status = 0;
 
+	/* The kernel looks at every child, and each slot has one. */
+	if (!supervisor->has_dead)
+		return;
 	while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
 	       info.si_pid != 0) {
 		if (supervisor->ops->owns(supervisor->executor, info.si_pid))
-			break; /* its pidfd will tell; then we come again */
+			return; /* its pidfd will tell; then we come again */
 		if (waitpid(info.si_pid, &status, WNOHANG) == info.si_pid)
 			helper_died(supervisor, info.si_pid, status);
 		info.si_pid = 0;
 	}
+	supervisor->has_dead = false;
 }
 
 static void on_signal(struct supervisor *supervisor)
@@ -50,8 +54,10 @@ static void on_signal(struct supervisor *supervisor)
 	struct signalfd_siginfo info;
 
 	while (sys.read(supervisor->signal_fd, &info, sizeof(info)) == sizeof(info)) {
-		if (info.ssi_signo == SIGCHLD)
+		if (info.ssi_signo == SIGCHLD) {
+			supervisor->has_dead = true;
 			continue;
+		}
 		if (info.ssi_signo == SIGHUP) {
 			reload(supervisor);
 			continue;

@@ -130,6 +130,7 @@ struct supervisor {
 	struct unsaid_list unsaid;
 	struct news news;
 
+	bool has_dead;	       /* a child has died: to be reaped at the next tick */
 	bool wants_look;       /* somebody rang, or the database changed */
 	bool wants_signals;    /* some wait for their process, or to be recorded */
 	bool wants_claim;      /* more may be queued, or room has come free */

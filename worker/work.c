@@ -231,6 +231,8 @@ static void do_give_back(struct supervisor *supervisor, struct work *work,
 
 void works_give_back(struct supervisor *supervisor, int64_t before_us)
 {
+	if (supervisor->hand.count == 0)
+		return;
 	for (size_t i = 0; i < supervisor->works.count; i++) {
 		struct work *work = supervisor->works.item[i];
 
