@@ -261,6 +261,15 @@ static void look_at_queued(struct supervisor *supervisor)
 	free(owners);
 }
 
+bool hand_is_current(struct supervisor *supervisor)
+{
+	const struct hand *hand = &supervisor->hand;
+	int64_t version = 0;
+
+	return queue_data_version(supervisor->queue, &version, NULL) == 0 &&
+	       version == hand->queues_version && version == hand->queued_version;
+}
+
 static void look(struct supervisor *supervisor)
 {
 	struct hand *hand = &supervisor->hand;

@@ -7,8 +7,11 @@
 
 /* How many short jobs are claimed ahead for each slot, so that a commit serves many; and
  * at most. */
-#define AHEAD_PER_SLOT 8
+#define AHEAD_PER_SLOT 16
 #define AHEAD_MAX 512
+/* How long a commit may be waited for: for each job at hand, and at most. */
+#define WAIT_PER_JOB_US INT64_C(400)
+#define WAIT_MAX_US (12 * US_PER_MS)
 #define HEARTBEAT_US (5 * US_PER_S)
 #define CHECKPOINT_EVERY_ROUNDS 64
 
@@ -59,6 +62,7 @@ static const struct recording RECORDINGS[VERDICTS] = {
 
 static int record_end(struct supervisor *supervisor, struct work *work, struct err *err)
 {
+	work->recorded |= RECORDED_END;
 	if (RECORDINGS[work->finding.verdict].run(supervisor, work, err) >= 0)
 		return 0;
 	if (!err_is_refusal(err))
@@ -70,33 +74,41 @@ static int record_end(struct supervisor *supervisor, struct work *work, struct e
 	return 0;
 }
 
-static int record_notes(struct supervisor *supervisor, const struct work *work,
-			struct err *err)
+static int record_notes(struct supervisor *supervisor, struct work *work, struct err *err)
 {
-	if (work->has_started_note &&
-	    queue_attempt_started(supervisor->queue, work->job_row, work->name.number,
-				  work->pid, work->pid_started, work->started_at,
-				  err) < 0 &&
-	    !err_is_refusal(err))
-		return -1;
-	if (work->has_stopping_note &&
-	    queue_attempt_stopping(supervisor->queue, work->job_row, work->name.number,
-				   work->stop_reason, err) < 0 &&
-	    !err_is_refusal(err))
-		return -1;
+	if (work->has_started_note) {
+		work->recorded |= RECORDED_STARTED;
+		if (queue_attempt_started(supervisor->queue, work->job_row,
+					  work->name.number, work->pid, work->pid_started,
+					  work->started_at, err) < 0 &&
+		    !err_is_refusal(err))
+			return -1;
+	}
+	if (work->has_stopping_note) {
+		work->recorded |= RECORDED_STOPPING;
+		if (queue_attempt_stopping(supervisor->queue, work->job_row,
+					   work->name.number, work->stop_reason,
+					   err) < 0 &&
+		    !err_is_refusal(err))
+			return -1;
+	}
 	return 0;
 }
 
-static int record_all(struct supervisor *supervisor, struct err *err)
+/* Slots that come free meanwhile are used again at once, where that is certain to be
+ * right. What happens to attempts that are behind us is recorded the next time. */
+static int record_all(struct supervisor *supervisor, bool may_start, struct err *err)
 {
 	for (size_t i = 0; i < supervisor->works.count; i++) {
 		struct work *work = supervisor->works.item[i];
-		const int result = work->phase == WORK_CLOSING
-					   ? record_end(supervisor, work, err)
-					   : record_notes(supervisor, work, err);
+		const bool is_end = work->phase == WORK_CLOSING;
+		const int result = is_end ? record_end(supervisor, work, err)
+					  : record_notes(supervisor, work, err);
 
 		if (result != 0)
 			return -1;
+		if (is_end && may_start)
+			start_between(supervisor);
 	}
 	return 0;
 }
@@ -207,10 +219,13 @@ static int write_round(struct supervisor *supervisor, struct round *round,
 		       struct err *err)
 {
 	struct queue *queue = supervisor->queue;
+	bool may_start;
 
 	if (queue_begin(queue, err) != 0)
 		return -1;
-	if (record_all(supervisor, err) != 0)
+	supervisor->is_writing = true;
+	may_start = !round->is_urgent && start_may_go_on(supervisor);
+	if (record_all(supervisor, may_start, err) != 0)
 		return -1;
 	if (round->is_heartbeat &&
 	    queue_worker_heartbeat(queue, supervisor->epoch,
@@ -221,6 +236,8 @@ static int write_round(struct supervisor *supervisor, struct round *round,
 		return -1;
 	if (write_due_and_claims(supervisor, round, err) != 0)
 		return -1;
+	if (may_start)
+		start_between(supervisor);
 	news_read(supervisor);
 	return queue_commit(queue, err);
 }
@@ -232,12 +249,14 @@ static void settle(struct supervisor *supervisor)
 		struct work *work = supervisor->works.item[i];
 		const bool has_folded = work->finding.journal.end.content != NULL;
 
-		if (work->phase == WORK_CLOSING && !work->is_refused_by_queue)
+		if (work->recorded & RECORDED_END && !work->is_refused_by_queue)
 			attempt_discard(supervisor->state_fd, &work->name, has_folded);
-		work->has_started_note = false;
-		work->has_stopping_note = false;
+		if (work->recorded & RECORDED_STARTED)
+			work->has_started_note = false;
+		if (work->recorded & RECORDED_STOPPING)
+			work->has_stopping_note = false;
 	}
-	works_drop_closing(supervisor);
+	works_drop_recorded(supervisor);
 }
 
 static void settle_round(struct supervisor *supervisor, struct round *round)
@@ -247,6 +266,7 @@ static void settle_round(struct supervisor *supervisor, struct round *round)
 	supervisor->is_short_logged = false;
 	settle(supervisor);
 	round->changes += round->claims.count;
+	supervisor->is_more = round->is_more || round->is_unresolved;
 	/* As many as were asked for: there may be more. */
 	supervisor->wants_claim =
 		round->is_more ||
@@ -273,8 +293,10 @@ static int fail(struct supervisor *supervisor, const struct err *err)
 {
 	queue_rollback(supervisor->queue);
 	supervisor->news.is_known = false;
-	for (size_t i = 0; i < supervisor->works.count; i++)
+	for (size_t i = 0; i < supervisor->works.count; i++) {
 		supervisor->works.item[i]->is_refused_by_queue = false;
+		supervisor->works.item[i]->recorded = 0;
+	}
 	if (err->code == ERR_OUT_OF_SPACE || err->code == ERR_UNAVAILABLE) {
 		if (!supervisor->is_short_logged)
 			log_event(LOG_ERROR, "record_postponed",
@@ -292,8 +314,16 @@ static int fail(struct supervisor *supervisor, const struct err *err)
 
 bool round_can_wait(const struct supervisor *supervisor)
 {
-	return supervisor->is_brisk && supervisor->hand.count > 0 &&
+	return supervisor->is_brisk &&
+	       supervisor->hand.count > (size_t)supervisor->config->slots &&
 	       !supervisor->is_urgent && !supervisor->is_ending;
+}
+
+int64_t round_wait_us(const struct supervisor *supervisor)
+{
+	const int64_t wait_us = WAIT_PER_JOB_US * (int64_t)supervisor->hand.count;
+
+	return wait_us < WAIT_MAX_US ? wait_us : WAIT_MAX_US;
 }
 
 /* Is there anything to write? The database is asked only where nothing else calls for a
@@ -330,7 +360,9 @@ int round_run(struct supervisor *supervisor)
 		supervisor->wants_claim ? claim_room(supervisor, round.is_urgent) : 0;
 	if (!is_called_for(supervisor, &round))
 		return 0;
-	if (write_round(supervisor, &round, &err) != 0) {
+	result = write_round(supervisor, &round, &err);
+	supervisor->is_writing = false;
+	if (result != 0) {
 		result = fail(supervisor, &err);
 	} else {
 		settle_round(supervisor, &round);

@@ -23,6 +23,11 @@ enum work_phase {
 	WORK_PHASES
 };
 
+/* More may happen to an attempt while a transaction is open that records it. */
+#define RECORDED_STARTED 1U
+#define RECORDED_STOPPING 2U
+#define RECORDED_END 4U
+
 struct work {
 	struct attempt_name name;
 	int64_t job_row;
@@ -35,6 +40,7 @@ struct work {
 	bool is_looked_at_by_tick; /* nobody will tell us: look once a second */
 
 	bool has_started_note, has_stopping_note; /* to be written */
+	unsigned int recorded; /* what of it the open transaction has: RECORDED_... */
 	pid_t pid;
 	int64_t pid_started, started_at;
 	enum stop_reason stop_reason;
@@ -141,6 +147,8 @@ struct supervisor {
 	bool is_signal_logged; /* and of signals */
 	bool is_trying;	       /* the last start failed so: claim one at a time */
 	bool is_brisk;	       /* the last job was so short that a commit takes as long */
+	bool is_writing;       /* a transaction is open */
+	bool is_more;	       /* the last one had no room for all that was due */
 	bool is_ending;	       /* SIGTERM: claim nothing more */
 	bool is_over;
 	bool is_dirty; /* the write-ahead log holds something of ours */
@@ -168,8 +176,8 @@ struct work *work_add(struct supervisor *supervisor, const char *job_id, int num
 /* The one of this job's row and number; NULL: none. */
 struct work *work_find(const struct supervisor *supervisor, int64_t job_row, int number);
 
-/* Removes and frees the closing ones, or all. */
-void works_drop_closing(struct supervisor *supervisor);
+/* Removes and frees those whose end is recorded, or all. */
+void works_drop_recorded(struct supervisor *supervisor);
 void works_release(struct supervisor *supervisor);
 
 /* What the event does, by the phase; `report` says more where the event has more. */
@@ -196,9 +204,12 @@ void works_tick(struct supervisor *supervisor);
  */
 int round_run(struct supervisor *supervisor);
 
-/* Short jobs are being run and more are at hand: a moment later the same commit will
- * record several. */
+/* Short jobs are being run and enough of them are at hand to go on with: a while later
+ * the same commit will record several. */
 bool round_can_wait(const struct supervisor *supervisor);
+
+/* For how long: the more are at hand, the longer the slots have something to do. */
+int64_t round_wait_us(const struct supervisor *supervisor);
 
 /* --- start.c --- */
 
@@ -211,6 +222,12 @@ void start_claims(struct supervisor *supervisor, struct claim_list *claims);
  * who was claimed ahead is started before one whose turn it is. What should have started
  * before now goes back, to expire. */
 void start_waiting(struct supervisor *supervisor);
+
+/* The same while a transaction is open, after seeing what has ended meanwhile: nobody else
+ * can have written since `start_may_go_on` was asked in it. What needs the database to be
+ * started is left for later. */
+bool start_may_go_on(struct supervisor *supervisor);
+void start_between(struct supervisor *supervisor);
 
 /* --- news.c --- */
 
@@ -303,6 +320,9 @@ void reload(struct supervisor *supervisor);
 int worker_lock(struct supervisor *supervisor, struct err *err);
 
 /* --- supervise.c --- */
+
+/* What the executor knows by now becomes events of its attempts. */
+void take_reports(struct supervisor *supervisor);
 
 /* Opens everything, runs until SIGTERM or until it must end; the program's exit code.
  * SIGHUP makes it load `path` (as for config_load) into `config` again. */
