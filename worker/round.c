@@ -267,6 +267,8 @@ static void settle_round(struct supervisor *supervisor, struct round *round)
 	settle(supervisor);
 	round->changes += round->claims.count;
 	supervisor->is_more = round->is_more || round->is_unresolved;
+	if (round->room > 0)
+		supervisor->is_deep = round->claims.count == (size_t)round->room;
 	/* As many as were asked for: there may be more. */
 	supervisor->wants_claim =
 		round->is_more ||
@@ -312,10 +314,13 @@ static int fail(struct supervisor *supervisor, const struct err *err)
 	return -1;
 }
 
+/* The last jobs at hand bridge the commit that claims more, if there are more. */
 bool round_can_wait(const struct supervisor *supervisor)
 {
-	return supervisor->is_brisk &&
-	       supervisor->hand.count > (size_t)supervisor->config->slots &&
+	const size_t bridge =
+		supervisor->is_deep ? (size_t)supervisor->config->slots : 0;
+
+	return supervisor->is_brisk && supervisor->hand.count > bridge &&
 	       !supervisor->is_urgent && !supervisor->is_ending;
 }
 

@@ -139,6 +139,7 @@ struct supervisor {
 	bool has_dead;	       /* a child has died: to be reaped at the next tick */
 	bool wants_look;       /* somebody rang, or the database changed */
 	bool wants_signals;    /* some wait for their process, or to be recorded */
+	bool is_deep;	       /* more is queued than was claimed the last time */
 	bool wants_claim;      /* more may be queued, or room has come free */
 	bool is_urgent;	       /* somebody is to be claimed before more is started */
 	bool was_urgent;       /* done, since the last sleep */
