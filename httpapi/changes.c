@@ -27,17 +27,27 @@ int changes_are_there(struct changes *changes, struct err *err)
 	return is_new;
 }
 
+/* Nobody wants to know of what has been. */
+static int skip(struct changes *changes, const struct changes_use *use, struct err *err)
+{
+	int64_t last;
+	if (use->is_needed(use->cls))
+		return 0;
+	if (queue_event_last(changes->queue, &last, err) < 0)
+		return -1;
+	if (use->is_needed(use->cls))
+		return 0;
+	changes->after = last;
+	return 1;
+}
+
 static int read_all(struct changes *changes, const struct changes_use *use,
 		    struct err *err)
 {
 	struct change found[CHANGES_AT_ONCE];
-	int64_t last;
-	if (queue_event_last(changes->queue, &last, err) < 0)
-		return -1;
-	if (!use->is_needed(use->cls)) {
-		changes->after = last;
-		return 0;
-	}
+	const int skipped = skip(changes, use, err);
+	if (skipped != 0)
+		return skipped < 0 ? -1 : 0;
 	for (int count = CHANGES_AT_ONCE; count == CHANGES_AT_ONCE;) {
 		count = queue_changes(changes->queue, changes->after, found,
 				      CHANGES_AT_ONCE, &changes->after, err);

@@ -18,8 +18,8 @@ void changes_close(struct changes *changes);
 int changes_are_there(struct changes *changes, struct err *err);
 
 /* Tells `see` of each change, and of none when `is_needed` says that nobody wants to
- * know: it is asked after the last event was read, so that whoever joins later looks at
- * the database later still. */
+ * know: it is asked again after the last event was read, so that whoever joins later
+ * looks at the database later still. */
 struct changes_use {
 	bool (*is_needed)(void *cls);
 	void (*see)(void *cls, const struct change *change, int count);

@@ -18,6 +18,7 @@ struct submitting {
 	struct wait wait; /* first: wait.c finds it as request->work */
 	struct intake intake;
 	struct write write;
+	struct request *request;
 	struct viewer viewer;
 	struct submitted submitted;
 	struct dependency_list depends; /* of what was stored */
@@ -120,10 +121,12 @@ static enum MHD_Result go_on(struct request *request)
 	const struct write *write = &submitting->write;
 	const struct submitted *made = &submitting->submitted;
 	struct wait *wait = &submitting->wait;
-	if (write->result < 0)
+	if (write->result < 0) {
+		wait_forget(request);
 		return answer_error_about(request, &write->err,
 					  write->err.code == ERR_CONFLICT ? made->id
 									  : "");
+	}
 	snprintf(wait->job_id, sizeof(wait->job_id), "%s", made->id);
 	wait->is_replay = made->is_replay;
 	wait->is_created = !made->is_existing;
@@ -136,6 +139,13 @@ static enum MHD_Result go_on(struct request *request)
 	return answer_submission(request);
 }
 
+/* For its end, which is still to come. */
+static bool is_to_wait(const struct submitting *submitting)
+{
+	return submitting->wait.wait_us > 0 && !submitting->is_dry_run &&
+	       !job_state_is_final(submitting->submitted.state);
+}
+
 /* What was stored of its dependencies is read in the same transaction, so that the answer
  * says one moment; a submission without any pays nothing for it. */
 static int run_submit(struct queue *queue, struct write *write)
@@ -143,12 +153,19 @@ static int run_submit(struct queue *queue, struct write *write)
 	struct submitting *submitting = WRITE_WORK(struct submitting, write);
 	const struct submission *submission = &submitting->intake.submission;
 	const struct submitted *made = &submitting->submitted;
+	/* Of a transaction that was rolled back: it may be another job this time. */
+	wait_forget(submitting->request);
 	if (queue_submit(queue, submission, &submitting->submitted, &write->err) < 0)
 		return -1;
 	write->is_changed = !made->is_replay;
 	/* Nobody waits for what is new; but it may have replaced another job. */
 	write->is_watched = submission->unique_key != NULL;
-	if (submission->depends_count == 0 || made->is_existing || made->is_replay)
+	if (made->is_existing || made->is_replay)
+		return 0;
+	if (is_to_wait(submitting))
+		write->waiter =
+			wait_listen(submitting->request, &submitting->wait, made->id);
+	if (submission->depends_count == 0)
 		return 0;
 	dependency_list_release(&submitting->depends);
 	return queue_dependencies(queue, &submitting->viewer, made->row,
@@ -164,6 +181,7 @@ static enum MHD_Result commit(struct request *request)
 		submission->idempotency_key = NULL;
 	if (submission->idempotency_key)
 		carried_hash(request, submission->body_hash);
+	submitting->request = request;
 	submitting->viewer = request_viewer(request);
 	submitting->write.is_dry_run = submitting->is_dry_run;
 	return writer_commit(request, &submitting->write, run_submit, go_on);

@@ -194,22 +194,37 @@ static enum MHD_Result go_on(struct request *request)
 	} while (!done && !waiter_park(&request->waiter));
 	if (!done)
 		return MHD_YES;
-	watcher_remove(server->watcher, &request->waiter);
+	wait_forget(request);
+	return result;
+}
+
+struct waiter *wait_listen(struct request *request, const struct wait *wait,
+			   const char *job_id)
+{
+	struct watcher *watcher = request->server->watcher;
+	struct waiter *waiter = &request->waiter;
+	watcher_remove(watcher, waiter);
+	request_wait_for(request, job_id, false);
+	waiter->only_final = true;
+	waiter->deadline_us = clock_boot_us() + wait->wait_us;
+	client_expect_nothing(request->client);
+	watcher_add(watcher, waiter);
+	return waiter;
+}
+
+void wait_forget(struct request *request)
+{
+	if (!request->waiter.is_listed)
+		return;
+	watcher_remove(request->server->watcher, &request->waiter);
 	client_expect_within(request->client,
 			     request->settings->config.http.body_deadline_us);
-	return result;
 }
 
 enum MHD_Result wait_and_answer(struct request *request, struct wait *wait)
 {
-	if (wait->wait_us > 0) {
-		struct waiter *waiter = &request->waiter;
-		request_wait_for(request, wait->job_id, false);
-		waiter->only_final = true;
-		waiter->deadline_us = clock_boot_us() + wait->wait_us;
-		client_expect_nothing(request->client);
-		watcher_add(request->server->watcher, waiter);
-	}
+	if (wait->wait_us > 0 && !request->waiter.is_listed)
+		wait_listen(request, wait, wait->job_id);
 	request->resume = go_on;
 	return go_on(request);
 }

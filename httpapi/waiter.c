@@ -16,6 +16,15 @@ bool waiter_park(struct waiter *waiter)
 	return true;
 }
 
+void waiter_leave(struct waiter *waiter)
+{
+	int expected = WAITER_AWAKE;
+	if (atomic_compare_exchange_strong(&waiter->turn, &expected, WAITER_PARKED))
+		return;
+	atomic_store(&waiter->turn, WAITER_AWAKE);
+	MHD_resume_connection(waiter->connection);
+}
+
 void waiter_ring(struct waiter *waiter)
 {
 	int expected = WAITER_AWAKE;

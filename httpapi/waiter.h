@@ -5,8 +5,9 @@
  *     WAITER_AWAKE  --park-->  WAITER_PARKED  --ring--> WAITER_AWAKE (resumed)
  *     WAITER_AWAKE  --ring-->  WAITER_RUNG    --park--> WAITER_AWAKE (looks again)
  *
- * The server thread parks; the watcher rings, holding its lock, and only waiters that are
- * in its list. A connection is always suspended before PARKED becomes visible. */
+ * The server thread parks, or the writer in its stead; the watcher rings, holding its
+ * lock, and only waiters that are in its list. A connection is always suspended before
+ * PARKED becomes visible. */
 #ifndef REEVE_HTTPAPI_WAITER_H
 #define REEVE_HTTPAPI_WAITER_H
 
@@ -22,7 +23,7 @@ enum waiter_turn { WAITER_AWAKE, WAITER_PARKED, WAITER_RUNG };
 
 struct waiter {
 	struct waiter *next, **link; /* the watcher's list, under its lock */
-	bool is_listed;		     /* it is in that list; the server thread's own */
+	bool is_listed; /* it is in that list; of the thread that has the request */
 	struct MHD_Connection *connection;
 	int socket_fd;
 	uint64_t serial; /* names it in the watcher's epoll set */
@@ -43,6 +44,10 @@ struct waiter {
  * True: the connection is suspended, return at once. False: rung meanwhile, look again.
  */
 bool waiter_park(struct waiter *waiter);
+
+/* Called by the writer instead of resuming the connection, which it has suspended: from
+ * here on a ring resumes it, or has done so already. Nobody may touch it afterwards. */
+void waiter_leave(struct waiter *waiter);
 
 /* Called by the watcher under its lock. */
 void waiter_ring(struct waiter *waiter);

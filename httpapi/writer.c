@@ -31,6 +31,7 @@ static void run_one(struct writer *writer, struct write *write)
 	write->is_changed = true;
 	write->is_watched = true;
 	write->is_more = false;
+	write->waiter = NULL;
 	write->result = write->run(writer->queue, write) < 0 ? -1 : 0;
 }
 
@@ -149,6 +150,15 @@ static bool put_again(struct writer *writer, struct write *write)
 	return true;
 }
 
+/* From here on it may be freed at any moment. */
+static void let_go(struct write *write)
+{
+	if (write->result == 0 && write->waiter)
+		waiter_leave(write->waiter);
+	else
+		MHD_resume_connection(write->connection);
+}
+
 /* Tells the worker about new work, and our own watcher about what changed for those who
  * may be waiting already. */
 static void tell_others(struct writer *writer, struct write *const *batch, size_t count)
@@ -204,10 +214,9 @@ static void *writer_main(void *cls)
 		run_writes(writer, writes, write_count);
 		run_apart(writer, apart, apart_count);
 		tell_others(writer, writes, write_count);
-		/* From its resumption on, a write may be freed at any moment. */
 		for (size_t i = 0; i < count; i++)
 			if (!put_again(writer, taken[i]))
-				MHD_resume_connection(taken[i]->connection);
+				let_go(taken[i]);
 		expire_keys(writer);
 	}
 	return NULL;

@@ -32,6 +32,7 @@ struct write {
 	/* What most writes mean is set before each run; `run` may set it otherwise: */
 	bool is_changed; /* true: the worker is to look */
 	bool is_watched; /* true: somebody may be waiting for it already */
+	struct waiter *waiter; /* NULL; else listed: its ring resumes, not the commit */
 	bool is_more;	 /* false: this was all; else it is run again in the next turn */
 	/* how it ended: 0, or -1 with err; never 0 before the commit */
 	int result;

@@ -28,7 +28,7 @@ void due_ready(struct supervisor *supervisor)
 	supervisor->armed_at = DUE_NEVER;
 }
 
-bool due_look(struct supervisor *supervisor)
+int due_read(struct supervisor *supervisor)
 {
 	struct err err = ERR_INIT;
 	int64_t at = 0;
@@ -38,6 +38,11 @@ bool due_look(struct supervisor *supervisor)
 	if (found < 0)
 		log_event(LOG_WARN, "due_unread", LOG_TEXT("error", err.text), LOG_END);
 	supervisor->due_at = found == 1 ? at : DUE_NEVER;
+	return found < 0 ? -1 : 0;
+}
+
+bool due_has_come(const struct supervisor *supervisor)
+{
 	return supervisor->due_at <= clock_now_us();
 }
 

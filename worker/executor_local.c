@@ -396,14 +396,20 @@ static void take_notice(struct pool_shim *shim, const struct notice *notice,
 }
 
 /* false: the other end is closed. Its death is reported by the pidfd and not before, for
- * only then its locks are certainly free. */
+ * only then its locks are certainly free. A shim that has become idle has no more to say.
+ */
 static bool take_notices(struct pool_shim *shim, const struct reporter *reporter)
 {
 	struct notice notice;
 	int got = 0;
 
-	while ((got = notice_receive(shim->socket, &notice)) == 1)
+	while ((got = notice_receive(shim->socket, &notice)) == 1) {
+		const bool was_busy = shim->is_busy;
+
 		take_notice(shim, &notice, reporter);
+		if (was_busy && !shim->is_busy)
+			return true;
+	}
 	return got == 0;
 }
 

@@ -261,13 +261,21 @@ static void look_at_queued(struct supervisor *supervisor)
 	free(owners);
 }
 
-void hand_look(struct supervisor *supervisor)
+bool hand_is_current(struct supervisor *supervisor)
+{
+	const struct hand *hand = &supervisor->hand;
+	int64_t version = 0;
+
+	return queue_data_version(supervisor->queue, &version, NULL) == 0 &&
+	       version == hand->queues_version && version == hand->queued_version;
+}
+
+static void look(struct supervisor *supervisor)
 {
 	struct hand *hand = &supervisor->hand;
 	int64_t version = 0;
 
-	if (hand->count == 0 ||
-	    queue_data_version(supervisor->queue, &version, NULL) != 0)
+	if (queue_data_version(supervisor->queue, &version, NULL) != 0)
 		return;
 	if (version != hand->queues_version) {
 		hand->queues_version = version;
@@ -279,4 +287,14 @@ void hand_look(struct supervisor *supervisor)
 		return;
 	hand->queued_version = version;
 	look_at_queued(supervisor);
+}
+
+void hand_look(struct supervisor *supervisor)
+{
+	if (supervisor->hand.count == 0)
+		return;
+	/* One moment, and SQLite's locks are taken once for all the questions. */
+	(void)queue_snapshot_begin(supervisor->queue, NULL);
+	look(supervisor);
+	queue_snapshot_end(supervisor->queue);
 }

@@ -59,6 +59,9 @@ void hand_remove(struct hand *hand, const struct work *work);
 /* The one to be started next; NULL: the hand is empty. */
 struct work *hand_first(const struct hand *hand);
 
+/* Has nobody else written since it was looked at? */
+bool hand_is_current(struct supervisor *supervisor);
+
 /* If others have written since the last time: gives back what may not be started any
  * more (a paused queue, a lowered limit, draining), and sees whether somebody is queued
  * who comes before all that is at hand (supervisor->is_urgent). */

@@ -308,16 +308,18 @@ void journal_parse(const char *text, size_t bytes, struct journal *ret)
 
 int journal_append(int fd, const struct buf *line)
 {
-	const off_t before = lseek(fd, 0, SEEK_END);
 	const ssize_t wrote = sys.write(fd, line->data, line->length);
 	int saved = ENOSPC;
+	off_t end = -1;
 
 	if (wrote == (ssize_t)line->length)
 		return 0;
 	if (wrote < 0)
 		saved = errno;
-	else if (before >= 0)
-		(void)!ftruncate(fd, before);
+	else
+		end = lseek(fd, 0, SEEK_END);
+	if (end >= wrote)
+		(void)!ftruncate(fd, end - wrote);
 	errno = saved;
 	return -1;
 }
@@ -335,9 +337,10 @@ int journal_read(int fd, struct journal *ret)
 			continue;
 		if (got < 0)
 			return -1;
-		if (got == 0)
-			break;
 		used += (size_t)got;
+		/* less than there was room for: this is its end, for now */
+		if (used < sizeof(text))
+			break;
 	}
 	journal_parse(text, used, ret);
 	return 0;

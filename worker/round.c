@@ -7,8 +7,11 @@
 
 /* How many short jobs are claimed ahead for each slot, so that a commit serves many; and
  * at most. */
-#define AHEAD_PER_SLOT 8
+#define AHEAD_PER_SLOT 16
 #define AHEAD_MAX 512
+/* How long a commit may be waited for: for each job at hand, and at most. */
+#define WAIT_PER_JOB_US INT64_C(400)
+#define WAIT_MAX_US (12 * US_PER_MS)
 #define HEARTBEAT_US (5 * US_PER_S)
 #define CHECKPOINT_EVERY_ROUNDS 64
 
@@ -59,6 +62,7 @@ static const struct recording RECORDINGS[VERDICTS] = {
 
 static int record_end(struct supervisor *supervisor, struct work *work, struct err *err)
 {
+	work->recorded |= RECORDED_END;
 	if (RECORDINGS[work->finding.verdict].run(supervisor, work, err) >= 0)
 		return 0;
 	if (!err_is_refusal(err))
@@ -70,33 +74,41 @@ static int record_end(struct supervisor *supervisor, struct work *work, struct e
 	return 0;
 }
 
-static int record_notes(struct supervisor *supervisor, const struct work *work,
-			struct err *err)
+static int record_notes(struct supervisor *supervisor, struct work *work, struct err *err)
 {
-	if (work->has_started_note &&
-	    queue_attempt_started(supervisor->queue, work->job_row, work->name.number,
-				  work->pid, work->pid_started, work->started_at,
-				  err) < 0 &&
-	    !err_is_refusal(err))
-		return -1;
-	if (work->has_stopping_note &&
-	    queue_attempt_stopping(supervisor->queue, work->job_row, work->name.number,
-				   work->stop_reason, err) < 0 &&
-	    !err_is_refusal(err))
-		return -1;
+	if (work->has_started_note) {
+		work->recorded |= RECORDED_STARTED;
+		if (queue_attempt_started(supervisor->queue, work->job_row,
+					  work->name.number, work->pid, work->pid_started,
+					  work->started_at, err) < 0 &&
+		    !err_is_refusal(err))
+			return -1;
+	}
+	if (work->has_stopping_note) {
+		work->recorded |= RECORDED_STOPPING;
+		if (queue_attempt_stopping(supervisor->queue, work->job_row,
+					   work->name.number, work->stop_reason,
+					   err) < 0 &&
+		    !err_is_refusal(err))
+			return -1;
+	}
 	return 0;
 }
 
-static int record_all(struct supervisor *supervisor, struct err *err)
+/* Slots that come free meanwhile are used again at once, where that is certain to be
+ * right. What happens to attempts that are behind us is recorded the next time. */
+static int record_all(struct supervisor *supervisor, bool may_start, struct err *err)
 {
 	for (size_t i = 0; i < supervisor->works.count; i++) {
 		struct work *work = supervisor->works.item[i];
-		const int result = work->phase == WORK_CLOSING
-					   ? record_end(supervisor, work, err)
-					   : record_notes(supervisor, work, err);
+		const bool is_end = work->phase == WORK_CLOSING;
+		const int result = is_end ? record_end(supervisor, work, err)
+					  : record_notes(supervisor, work, err);
 
 		if (result != 0)
 			return -1;
+		if (is_end && may_start)
+			start_between(supervisor);
 	}
 	return 0;
 }
@@ -164,6 +176,7 @@ struct round {
 	bool is_due;	    /* the wall clock asks for something */
 	bool is_unresolved; /* dependants of jobs that ended are left to be looked at */
 	bool is_more;	    /* and for more than one transaction holds */
+	bool has_ends;	    /* somebody may be waiting for one of them */
 	int room;	    /* to claim for */
 	struct claim_list claims;
 };
@@ -206,10 +219,13 @@ static int write_round(struct supervisor *supervisor, struct round *round,
 		       struct err *err)
 {
 	struct queue *queue = supervisor->queue;
+	bool may_start;
 
 	if (queue_begin(queue, err) != 0)
 		return -1;
-	if (record_all(supervisor, err) != 0)
+	supervisor->is_writing = true;
+	may_start = !round->is_urgent && start_may_go_on(supervisor);
+	if (record_all(supervisor, may_start, err) != 0)
 		return -1;
 	if (round->is_heartbeat &&
 	    queue_worker_heartbeat(queue, supervisor->epoch,
@@ -220,6 +236,9 @@ static int write_round(struct supervisor *supervisor, struct round *round,
 		return -1;
 	if (write_due_and_claims(supervisor, round, err) != 0)
 		return -1;
+	if (may_start)
+		start_between(supervisor);
+	news_read(supervisor);
 	return queue_commit(queue, err);
 }
 
@@ -230,12 +249,14 @@ static void settle(struct supervisor *supervisor)
 		struct work *work = supervisor->works.item[i];
 		const bool has_folded = work->finding.journal.end.content != NULL;
 
-		if (work->phase == WORK_CLOSING && !work->is_refused_by_queue)
+		if (work->recorded & RECORDED_END && !work->is_refused_by_queue)
 			attempt_discard(supervisor->state_fd, &work->name, has_folded);
-		work->has_started_note = false;
-		work->has_stopping_note = false;
+		if (work->recorded & RECORDED_STARTED)
+			work->has_started_note = false;
+		if (work->recorded & RECORDED_STOPPING)
+			work->has_stopping_note = false;
 	}
-	works_drop_closing(supervisor);
+	works_drop_recorded(supervisor);
 }
 
 static void settle_round(struct supervisor *supervisor, struct round *round)
@@ -245,16 +266,24 @@ static void settle_round(struct supervisor *supervisor, struct round *round)
 	supervisor->is_short_logged = false;
 	settle(supervisor);
 	round->changes += round->claims.count;
+	supervisor->is_more = round->is_more || round->is_unresolved;
+	if (round->room > 0)
+		supervisor->is_deep = round->claims.count == (size_t)round->room;
 	/* As many as were asked for: there may be more. */
 	supervisor->wants_claim =
 		round->is_more ||
 		(round->room > 0 && round->claims.count == (size_t)round->room);
+	/* Whoever waits for an end is told before a job is started, which may take our
+	 * processor; but nobody's start waits for that. */
+	if (round->has_ends)
+		bell_ring(supervisor->ringer, WORKER_BELL);
 	start_claims(supervisor, &round->claims);
 	if (round->changes == 0)
 		return;
 	supervisor->is_dirty = true;
 	supervisor->rounds++;
-	bell_ring(supervisor->ringer, WORKER_BELL);
+	if (!round->has_ends)
+		bell_ring(supervisor->ringer, WORKER_BELL);
 	if (supervisor->rounds % CHECKPOINT_EVERY_ROUNDS == 0)
 		(void)queue_checkpoint(supervisor->queue, supervisor->config->wal_bytes,
 				       NULL);
@@ -265,8 +294,11 @@ static void settle_round(struct supervisor *supervisor, struct round *round)
 static int fail(struct supervisor *supervisor, const struct err *err)
 {
 	queue_rollback(supervisor->queue);
-	for (size_t i = 0; i < supervisor->works.count; i++)
+	supervisor->news.is_known = false;
+	for (size_t i = 0; i < supervisor->works.count; i++) {
 		supervisor->works.item[i]->is_refused_by_queue = false;
+		supervisor->works.item[i]->recorded = 0;
+	}
 	if (err->code == ERR_OUT_OF_SPACE || err->code == ERR_UNAVAILABLE) {
 		if (!supervisor->is_short_logged)
 			log_event(LOG_ERROR, "record_postponed",
@@ -282,16 +314,40 @@ static int fail(struct supervisor *supervisor, const struct err *err)
 	return -1;
 }
 
+/* The last jobs at hand bridge the commit that claims more, if there are more. */
 bool round_can_wait(const struct supervisor *supervisor)
 {
-	return supervisor->is_brisk && supervisor->hand.count > 0 &&
+	const size_t bridge =
+		supervisor->is_deep ? (size_t)supervisor->config->slots : 0;
+
+	return supervisor->is_brisk && supervisor->hand.count > bridge &&
 	       !supervisor->is_urgent && !supervisor->is_ending;
+}
+
+int64_t round_wait_us(const struct supervisor *supervisor)
+{
+	const int64_t wait_us = WAIT_PER_JOB_US * (int64_t)supervisor->hand.count;
+
+	return wait_us < WAIT_MAX_US ? wait_us : WAIT_MAX_US;
+}
+
+/* Is there anything to write? The database is asked only where nothing else calls for a
+ * transaction, which looks for itself. */
+static bool is_called_for(struct supervisor *supervisor, struct round *round)
+{
+	const bool is_sure = round->changes > 0 || round->is_heartbeat || round->room > 0;
+
+	if (!is_sure)
+		news_look(supervisor);
+	round->is_due = due_has_come(supervisor);
+	return is_sure || round->is_due || supervisor->news.is_unresolved;
 }
 
 int round_run(struct supervisor *supervisor)
 {
 	const size_t closing = supervisor->works.closing;
-	struct round round = {.changes = closing + count_notes(supervisor)};
+	struct round round = {.changes = closing + count_notes(supervisor),
+			      .has_ends = closing > 0};
 	struct err err = ERR_INIT;
 	int result = 0;
 
@@ -305,14 +361,13 @@ int round_run(struct supervisor *supervisor)
 	if (supervisor->is_short_logged && supervisor->is_waiting)
 		return 0;
 	round.is_heartbeat = clock_boot_us() >= supervisor->heartbeat_due_us;
-	round.is_due = due_look(supervisor);
-	round.is_unresolved = queue_unresolved(supervisor->queue, NULL) == 1;
 	round.room =
 		supervisor->wants_claim ? claim_room(supervisor, round.is_urgent) : 0;
-	if (round.changes == 0 && !round.is_heartbeat && !round.is_due &&
-	    !round.is_unresolved && round.room <= 0)
+	if (!is_called_for(supervisor, &round))
 		return 0;
-	if (write_round(supervisor, &round, &err) != 0) {
+	result = write_round(supervisor, &round, &err);
+	supervisor->is_writing = false;
+	if (result != 0) {
 		result = fail(supervisor, &err);
 	} else {
 		settle_round(supervisor, &round);

@@ -7,7 +7,10 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -16,24 +19,45 @@
 #include "worker/shim.h"
 
 #define CHILD_STACK_BYTES ((size_t)256 << 10)
+#define KERNEL_SIGSET_BYTES ((size_t)8)
 
-/* Signals meant for the service stop no job; the job's own faults reach only the job. */
+/* Signals meant for the service stop no job; the job's own faults reach only the job.
+ * They are blocked and not ignored, for then a job finds every signal at its default as
+ * soon as it unblocks them. The C library keeps two for itself, which posix_spawn(3) left
+ * ignored here and which sigaction(3) would not touch. */
 static int set_signals(struct shim *shim)
 {
-	static const int IGNORED[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGXFSZ};
-	struct sigaction action = {.sa_handler = SIG_IGN};
+	static const int BLOCKED[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGXFSZ};
+	static const int OF_LIBRARY[] = {32, 33};
+	static const uint64_t DEFAULT_ACTION[4]; /* the kernel's struct: all zero */
 	sigset_t waited;
+	sigset_t blocked;
 
-	for (size_t i = 0; i < ARRAY_SIZE(IGNORED); i++)
-		(void)sigaction(IGNORED[i], &action, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(OF_LIBRARY); i++) {
+		if (syscall(SYS_rt_sigaction, OF_LIBRARY[i], DEFAULT_ACTION, NULL,
+			    KERNEL_SIGSET_BYTES) != 0)
+			return -1;
+	}
 	sigemptyset(&waited);
 	sigaddset(&waited, SIGCHLD);
 	sigaddset(&waited, STOP_SIGNAL);
 	sigaddset(&waited, STOP_SIGNAL_FORCE);
-	if (sigprocmask(SIG_SETMASK, &waited, NULL) != 0)
+	blocked = waited;
+	for (size_t i = 0; i < ARRAY_SIZE(BLOCKED); i++)
+		sigaddset(&blocked, BLOCKED[i]);
+	if (sigprocmask(SIG_SETMASK, &blocked, NULL) != 0)
 		return -1;
 	shim->signal_fd = signalfd(-1, &waited, SFD_CLOEXEC | SFD_NONBLOCK);
 	return shim->signal_fd < 0 ? -1 : 0;
+}
+
+/* What each job has from us by being our child. */
+static int set_inherited(void)
+{
+	const struct rlimit none = {0, 0};
+
+	(void)umask(077);
+	return setrlimit(RLIMIT_CORE, &none);
 }
 
 /* What every attempt waits for besides its own pipes. */
@@ -55,7 +79,7 @@ static int open_all(struct shim *shim)
 	char *stack = NULL;
 
 	if (process_look(shim->pid, &self) != 0 || set_signals(shim) != 0 ||
-	    prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
+	    set_inherited() != 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
 		return -1;
 	shim->started = self.started;
 	shim->state_fd = open(shim->state_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -21,6 +21,7 @@
 #define NOTE_AFTER_MS 2
 #define RECORD_AGAIN_MS 200
 #define LINE_BYTES_MAX 4096
+#define SIGNALS_AT_ONCE 4
 
 /* The present attempt. */
 struct run {
@@ -160,17 +161,20 @@ static void set_timer(struct shim *shim, int64_t deadline_us, int64_t *armed_us)
 		*armed_us = deadline_us;
 }
 
+/* Some of them; what is left is there the next time. */
 static void take_signals(struct run *run)
 {
-	struct signalfd_siginfo info;
+	struct signalfd_siginfo infos[SIGNALS_AT_ONCE];
+	const ssize_t got = sys.read(run->shim->signal_fd, infos, sizeof(infos));
+	const size_t count = got > 0 ? (size_t)got / sizeof(infos[0]) : 0;
 	bool has_dead = false;
 
-	while (sys.read(run->shim->signal_fd, &info, sizeof(info)) == sizeof(info)) {
-		const int signal = (int)info.ssi_signo;
+	for (size_t i = 0; i < count; i++) {
+		const int signal = (int)infos[i].ssi_signo;
 
 		if (signal == SIGCHLD)
 			has_dead = true;
-		else if ((uint32_t)info.ssi_int == run->tag)
+		else if ((uint32_t)infos[i].ssi_int == run->tag)
 			stop_event(&run->stop,
 				   signal == STOP_SIGNAL_FORCE ? EVENT_STOP_FORCE
 							       : EVENT_STOP,

@@ -9,8 +9,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,8 +20,6 @@
 #else
 #define ON_ITS_OWN_STACK
 #endif
-
-#define KERNEL_SIGSET_BYTES ((size_t)8)
 
 /* What the child works with, and what it leaves us when it fails. */
 struct child {
@@ -72,42 +68,17 @@ ON_ITS_OWN_STACK static int step_close_range(struct child *child)
 	return close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
 }
 
-ON_ITS_OWN_STACK static int step_rlimits(struct child *child)
-{
-	const struct rlimit none = {0, 0};
-
-	(void)child;
-	return setrlimit(RLIMIT_CORE, &none);
-}
-
-ON_ITS_OWN_STACK static int step_umask(struct child *child)
-{
-	(void)child;
-	(void)umask(077);
-	return 0;
-}
-
 ON_ITS_OWN_STACK static int step_directory(struct child *child)
 {
 	return fchdir(child->directory_fd);
 }
 
-/* Everything that the shim ignores or blocks, and the two signals that the C library
- * keeps for itself: it leaves them ignored in what posix_spawn(3) starts, as the shim
- * was, and sigaction(3) would not touch them. */
+/* The shim has changed no action, so that unblocking is all there is to do. */
 ON_ITS_OWN_STACK static int step_signals(struct child *child)
 {
-	static const int CHANGED[] = {SIGHUP,  SIGINT,	SIGQUIT, SIGTERM,
-				      SIGPIPE, SIGXFSZ, 32,	 33};
-	static const uint64_t DEFAULT_ACTION[4]; /* the kernel's struct: all zero */
 	sigset_t none;
 
 	(void)child;
-	for (size_t i = 0; i < ARRAY_SIZE(CHANGED); i++) {
-		if (syscall(SYS_rt_sigaction, CHANGED[i], DEFAULT_ACTION, NULL,
-			    KERNEL_SIGSET_BYTES) != 0)
-			return -1;
-	}
 	sigemptyset(&none);
 	return sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -135,8 +106,6 @@ static const struct step STEPS[] = {
 	{ .name = "stdin",             .run = step_stdin },
 	{ .name = "output",            .run = step_output },
 	{ .name = "close_range",       .run = step_close_range },
-	{ .name = "rlimits",           .run = step_rlimits },
-	{ .name = "umask",             .run = step_umask },
 	{ .name = "working_directory", .run = step_directory },
 	{ .name = "signals",           .run = step_signals },
 	{ .name = "exec",              .run = step_exec },

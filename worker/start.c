@@ -237,6 +237,25 @@ void start_waiting(struct supervisor *supervisor)
 	}
 }
 
+bool start_may_go_on(struct supervisor *supervisor)
+{
+	return round_can_wait(supervisor) && !supervisor->is_waiting &&
+	       hand_is_current(supervisor);
+}
+
+void start_between(struct supervisor *supervisor)
+{
+	struct work *work;
+
+	take_reports(supervisor);
+	while ((work = hand_first(&supervisor->hand)) != NULL &&
+	       work->claim.job.stdin_from == 0 && !supervisor->is_waiting &&
+	       !is_too_late(&work->claim.job) && has_free_slot(supervisor)) {
+		start_one(supervisor, work);
+		claim_release(&work->claim);
+	}
+}
+
 void start_claims(struct supervisor *supervisor, struct claim_list *claims)
 {
 	for (size_t i = 0; i < claims->count; i++) {

@@ -17,7 +17,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ROUND_WAIT_US 5000
 #define STOP_REQUESTS_AT_ONCE 64
 
 /* --- sources of readiness --- */
@@ -35,14 +34,18 @@ static void reap_orphans(struct supervisor *supervisor)
 	siginfo_t info = {.si_pid = 0};
 	int status = 0;
 
+	/* The kernel looks at every child, and each slot has one. */
+	if (!supervisor->has_dead)
+		return;
 	while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
 	       info.si_pid != 0) {
 		if (supervisor->ops->owns(supervisor->executor, info.si_pid))
-			break; /* its pidfd will tell; then we come again */
+			return; /* its pidfd will tell; then we come again */
 		if (waitpid(info.si_pid, &status, WNOHANG) == info.si_pid)
 			helper_died(supervisor, info.si_pid, status);
 		info.si_pid = 0;
 	}
+	supervisor->has_dead = false;
 }
 
 static void on_signal(struct supervisor *supervisor)
@@ -50,8 +53,10 @@ static void on_signal(struct supervisor *supervisor)
 	struct signalfd_siginfo info;
 
 	while (sys.read(supervisor->signal_fd, &info, sizeof(info)) == sizeof(info)) {
-		if (info.ssi_signo == SIGCHLD)
+		if (info.ssi_signo == SIGCHLD) {
+			supervisor->has_dead = true;
 			continue;
+		}
 		if (info.ssi_signo == SIGHUP) {
 			reload(supervisor);
 			continue;
@@ -72,7 +77,7 @@ static void on_report(void *context, const struct report *report)
 	work_event(context, report->cookie, EVENTS[report->kind], report);
 }
 
-static void on_executor(struct supervisor *supervisor)
+void take_reports(struct supervisor *supervisor)
 {
 	supervisor->ops->poll(supervisor->executor, on_report, supervisor);
 }
@@ -149,7 +154,7 @@ static int executor_fd_of(const struct supervisor *supervisor)
 }
 
 static const struct source SOURCES[] = {
-	{.fd = executor_fd_of, .run = on_executor}, {.fd = bell_fd_of, .run = on_bell},
+	{.fd = executor_fd_of, .run = take_reports}, {.fd = bell_fd_of, .run = on_bell},
 	{.fd = signal_fd_of, .run = on_signal},	    {.fd = timer_fd_of, .run = on_tick},
 	{.fd = due_fd_of, .run = due_ready},
 };
@@ -184,10 +189,17 @@ static void take_stop_requests(struct supervisor *supervisor)
 static bool has_news(const struct supervisor *supervisor)
 {
 	return !supervisor->is_waiting && !supervisor->is_over &&
-	       (supervisor->works.closing > 0 || supervisor->is_urgent);
+	       ((supervisor->works.closing > 0 && !round_can_wait(supervisor)) ||
+		supervisor->is_urgent);
 }
 
-/* Everything that can be done now, until nothing is left to do. */
+/* The slots have work, and what ends meanwhile has time. */
+static bool is_enough(const struct supervisor *supervisor)
+{
+	return round_can_wait(supervisor) && !supervisor->is_more;
+}
+
+/* Everything that can be done now, until nothing is left to do that cannot wait. */
 static void work_off(struct supervisor *supervisor)
 {
 	bool has_looked = false;
@@ -196,16 +208,19 @@ static void work_off(struct supervisor *supervisor)
 	do {
 		has_looked = supervisor->wants_look;
 		supervisor->wants_look = false;
-		if (has_looked)
+		if (has_looked) {
 			supervisor->wants_claim = true;
+			supervisor->news.is_known = false;
+		}
 		do {
-			while (round_run(supervisor) == 1)
+			while (round_run(supervisor) == 1 && !is_enough(supervisor))
 				;
 			start_waiting(supervisor);
 		} while (has_news(supervisor));
-		if (has_looked)
+		news_look(supervisor);
+		if (has_looked && supervisor->news.has_stops)
 			take_stop_requests(supervisor);
-		signals_send(supervisor, has_looked);
+		signals_send(supervisor, has_looked && supervisor->news.has_signals);
 	} while (supervisor->wants_look);
 	due_arm(supervisor);
 }
@@ -325,7 +340,7 @@ static void close_all(struct supervisor *supervisor)
 /* --- running and ending --- */
 
 /* With short jobs at hand the slots are filled again at once, and what has ended is
- * recorded when the hand is empty or ROUND_WAIT_US have passed. */
+ * recorded when few are left there, or after a while. */
 static bool can_wait(struct supervisor *supervisor)
 {
 	const int64_t now_us = clock_boot_us();
@@ -333,7 +348,7 @@ static bool can_wait(struct supervisor *supervisor)
 	if (!round_can_wait(supervisor))
 		return false;
 	if (supervisor->round_due_us == 0)
-		supervisor->round_due_us = now_us + ROUND_WAIT_US;
+		supervisor->round_due_us = now_us + round_wait_us(supervisor);
 	return now_us < supervisor->round_due_us;
 }
 
@@ -343,7 +358,10 @@ static void run(struct supervisor *supervisor)
 
 	work_off(supervisor);
 	while (!supervisor->is_over) {
-		const int timeout_ms = can_wait(supervisor) ? ROUND_WAIT_US / 1000 : -1;
+		const int timeout_ms =
+			can_wait(supervisor)
+				? (int)(round_wait_us(supervisor) / US_PER_MS) + 1
+				: -1;
 		const int rest_ms = compress_timeout_ms(
 			supervisor, prune_timeout_ms(supervisor, timeout_ms));
 		const int count = epoll_wait(supervisor->epoll_fd, events,
@@ -366,7 +384,7 @@ static void retire(struct supervisor *supervisor)
 	struct err err = ERR_INIT;
 
 	supervisor->is_over = false;
-	on_executor(supervisor);
+	take_reports(supervisor);
 	works_give_back(supervisor, INT64_MAX);
 	(void)round_run(supervisor);
 	if (queue_begin(supervisor->queue, &err) == 0 &&

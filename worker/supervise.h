@@ -23,6 +23,11 @@ enum work_phase {
 	WORK_PHASES
 };
 
+/* More may happen to an attempt while a transaction is open that records it. */
+#define RECORDED_STARTED 1U
+#define RECORDED_STOPPING 2U
+#define RECORDED_END 4U
+
 struct work {
 	struct attempt_name name;
 	int64_t job_row;
@@ -35,6 +40,7 @@ struct work {
 	bool is_looked_at_by_tick; /* nobody will tell us: look once a second */
 
 	bool has_started_note, has_stopping_note; /* to be written */
+	unsigned int recorded; /* what of it the open transaction has: RECORDED_... */
 	pid_t pid;
 	int64_t pid_started, started_at;
 	enum stop_reason stop_reason;
@@ -80,6 +86,15 @@ struct compressing {
 	int64_t due_us, step_due_us; /* CLOCK_BOOTTIME */
 };
 
+/* --- what the database wants --- */
+
+/* Besides claiming; as it was when we last looked. */
+struct news {
+	bool is_known;	    /* and nobody has said since that something changed */
+	bool is_unresolved; /* dependants of jobs that ended are left to be looked at */
+	bool has_stops, has_signals; /* people want jobs stopped, or signalled */
+};
+
 /* --- signals that people want sent --- */
 
 /* One that we sent, before that could be recorded. */
@@ -119,9 +134,12 @@ struct supervisor {
 	struct helper helper;
 	struct compressing compressing;
 	struct unsaid_list unsaid;
+	struct news news;
 
+	bool has_dead;	       /* a child has died: to be reaped at the next tick */
 	bool wants_look;       /* somebody rang, or the database changed */
 	bool wants_signals;    /* some wait for their process, or to be recorded */
+	bool is_deep;	       /* more is queued than was claimed the last time */
 	bool wants_claim;      /* more may be queued, or room has come free */
 	bool is_urgent;	       /* somebody is to be claimed before more is started */
 	bool was_urgent;       /* done, since the last sleep */
@@ -130,6 +148,8 @@ struct supervisor {
 	bool is_signal_logged; /* and of signals */
 	bool is_trying;	       /* the last start failed so: claim one at a time */
 	bool is_brisk;	       /* the last job was so short that a commit takes as long */
+	bool is_writing;       /* a transaction is open */
+	bool is_more;	       /* the last one had no room for all that was due */
 	bool is_ending;	       /* SIGTERM: claim nothing more */
 	bool is_over;
 	bool is_dirty; /* the write-ahead log holds something of ours */
@@ -157,8 +177,8 @@ struct work *work_add(struct supervisor *supervisor, const char *job_id, int num
 /* The one of this job's row and number; NULL: none. */
 struct work *work_find(const struct supervisor *supervisor, int64_t job_row, int number);
 
-/* Removes and frees the closing ones, or all. */
-void works_drop_closing(struct supervisor *supervisor);
+/* Removes and frees those whose end is recorded, or all. */
+void works_drop_recorded(struct supervisor *supervisor);
 void works_release(struct supervisor *supervisor);
 
 /* What the event does, by the phase; `report` says more where the event has more. */
@@ -185,9 +205,12 @@ void works_tick(struct supervisor *supervisor);
  */
 int round_run(struct supervisor *supervisor);
 
-/* Short jobs are being run and more are at hand: a moment later the same commit will
- * record several. */
+/* Short jobs are being run and enough of them are at hand to go on with: a while later
+ * the same commit will record several. */
 bool round_can_wait(const struct supervisor *supervisor);
+
+/* For how long: the more are at hand, the longer the slots have something to do. */
+int64_t round_wait_us(const struct supervisor *supervisor);
 
 /* --- start.c --- */
 
@@ -201,6 +224,21 @@ void start_claims(struct supervisor *supervisor, struct claim_list *claims);
  * before now goes back, to expire. */
 void start_waiting(struct supervisor *supervisor);
 
+/* The same while a transaction is open, after seeing what has ended meanwhile: nobody else
+ * can have written since `start_may_go_on` was asked in it. What needs the database to be
+ * started is left for later. */
+bool start_may_go_on(struct supervisor *supervisor);
+void start_between(struct supervisor *supervisor);
+
+/* --- news.c --- */
+
+/* Looks at the database, unless what it wants is known. */
+void news_look(struct supervisor *supervisor);
+
+/* Looks in any case, within the transaction that is open: after its commit nothing needs
+ * to be asked again. */
+void news_read(struct supervisor *supervisor);
+
 /* --- due.c --- */
 
 /* The wall clock as a source of readiness: due_fd is readable when the time has come that
@@ -208,8 +246,11 @@ void start_waiting(struct supervisor *supervisor);
 int due_open(struct supervisor *supervisor, struct err *err);
 void due_ready(struct supervisor *supervisor);
 
-/* Asks the database for the next such time; has it come? */
-bool due_look(struct supervisor *supervisor);
+/* Asks the database for the next such time (due_at). 0, or -1: unknown just now. */
+int due_read(struct supervisor *supervisor);
+
+/* Has the one that was read last come? */
+bool due_has_come(const struct supervisor *supervisor);
 
 /* Sets due_fd to it, before sleeping. */
 void due_arm(struct supervisor *supervisor);
@@ -280,6 +321,9 @@ void reload(struct supervisor *supervisor);
 int worker_lock(struct supervisor *supervisor, struct err *err);
 
 /* --- supervise.c --- */
+
+/* What the executor knows by now becomes events of its attempts. */
+void take_reports(struct supervisor *supervisor);
 
 /* Opens everything, runs until SIGTERM or until it must end; the program's exit code.
  * SIGHUP makes it load `path` (as for config_load) into `config` again. */

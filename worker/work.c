@@ -51,7 +51,7 @@ static void work_free(struct work *work)
 	free(work);
 }
 
-void works_drop_closing(struct supervisor *supervisor)
+void works_drop_recorded(struct supervisor *supervisor)
 {
 	struct work_list *list = &supervisor->works;
 	size_t kept = 0;
@@ -59,15 +59,16 @@ void works_drop_closing(struct supervisor *supervisor)
 	for (size_t i = 0; i < list->count; i++) {
 		struct work *work = list->item[i];
 
-		if (work->phase != WORK_CLOSING) {
+		if ((work->recorded & RECORDED_END) == 0) {
+			work->recorded = 0;
 			list->item[kept++] = work;
 			continue;
 		}
 		supervisor->ops->forget(supervisor->executor, work);
 		work_free(work);
+		list->closing--;
 	}
 	list->count = kept;
-	list->closing = 0;
 }
 
 void works_release(struct supervisor *supervisor)
@@ -200,8 +201,14 @@ static void do_look(struct supervisor *supervisor, struct work *work,
 		work->is_looked_at_by_tick = true;
 		return;
 	}
-	if (finding->verdict == VERDICT_LOST_SHIM)
+	if (finding->verdict == VERDICT_LOST_SHIM) {
+		/* may take seconds, in which nobody could write */
+		if (supervisor->is_writing) {
+			work->is_looked_at_by_tick = true;
+			return;
+		}
 		kill_what_is_left(supervisor, work);
+	}
 	if (finding->verdict == VERDICT_IMPORT &&
 	    attempt_read_output(supervisor->state_fd, &work->name,
 				supervisor->config->output_fold_bytes,
@@ -231,6 +238,8 @@ static void do_give_back(struct supervisor *supervisor, struct work *work,
 
 void works_give_back(struct supervisor *supervisor, int64_t before_us)
 {
+	if (supervisor->hand.count == 0)
+		return;
 	for (size_t i = 0; i < supervisor->works.count; i++) {
 		struct work *work = supervisor->works.item[i];
 
