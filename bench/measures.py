@@ -86,6 +86,8 @@ ROWS = (
         must=(at_least(0.40, "limit"), at_least(2, "beanstalkd")), history=True),
     Row("submission_ms", "submissions", "… answered after, median", "ms", by="submissions"),
     Row("submission_p99_ms", "submissions", "… answered after, 99 of 100", "ms", by="submissions"),
+    Row("submissions_tcp", "submissions", "durable submissions over TCP with a token, 64 connections", "/s",
+        rates.submissions_tcp, must=(beside("beanstalkd"),)),
     Row("sqlite_single", "submissions", "SQLite alone, one job a commit", "/s", rates.sqlite_single),
     Row("submissions_one", "submissions", "durable submissions, one connection", "/s",
         rates.submissions_one, must=(at_least(0.5, "sqlite_single"),), history=True),

@@ -116,6 +116,40 @@ def test_peers_that_are_missing_have_no_figure(tmp_path):
     assert "nq is not installed" in done.stdout
 
 
+def test_a_run_that_was_cut_off_goes_on_behind_its_last_whole_round(tmp_path):
+    def bench(*options):
+        done = subprocess.run([os.path.join(BENCH, "run"), "--tiny", "--only", "growth", "spawn", "--dir", "/tmp",
+                               "--json", tmp_path / "result.json", *options], capture_output=True, text=True,
+                              timeout=300)
+        return done, json.loads((tmp_path / "result.json").read_text())
+    done, first = bench("--rounds", "1")
+    assert done.returncode == 0, done.stderr
+    assert len(first["found"]) == first["rounds"] == 1
+    done, both = bench("--rounds", "2", "--resume")
+    assert done.returncode == 0, done.stderr
+    assert "round 2/2" in done.stderr and "round 1/2" not in done.stderr
+    assert both["found"][0] == first["found"][0] and both["rounds"] == 2
+    for row in both["rows"]:
+        for figure in row.get("points", [row]):
+            assert len(figure["all"]) == 2, row
+    done, kept = bench("--rounds", "3", "--resume", "--slots", "7")
+    assert done.returncode != 0 and "slots was" in done.stderr and kept == both
+
+
+def test_a_killed_run_leaves_its_whole_rounds(tmp_path):
+    found = tmp_path / "result.json"
+    process = subprocess.Popen([os.path.join(BENCH, "run"), "--tiny", "--only", "spawn", "--rounds", "100000",
+                                "--dir", "/tmp", "--json", found], stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+    try:
+        harness.wait_until(found.exists, "the first round", 60)
+    finally:
+        process.kill()
+        process.wait()
+    result = json.loads(found.read_text())
+    assert len(result["found"]) == result["rounds"] >= 1 and rows_of(result)["spawn"]["median"] > 0
+
+
 def test_a_history_is_kept_and_found_again(tmp_path):
     def bench(count):
         return subprocess.run([os.path.join(BENCH, "run"), "--tiny", "--history", str(count), "--history-dir",
