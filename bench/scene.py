@@ -53,7 +53,8 @@ class Scale:
 SCALES = {
     "full": Scale(seconds=4, jobs=20000, peer_jobs=500, starts=300, batch=1000, read=5000, running=1000,
                   idle_s=60, output_mib=2048, follow_mib=1, growth_s=1.5,
-                  waiting=(1, 10, 100, 1000, 10000), connections=(1, 2, 4, 8, 16, 32, 64, 128, 256), followers=(1, 10, 100, 1000)),
+                  waiting=(1, 10, 100, 1000, 10000), connections=(1, 2, 4, 8, 16, 32, 64, 128, 256),
+                  followers=(1, 10, 100, 1000)),
     "quick": Scale(seconds=1, jobs=2000, peer_jobs=100, starts=50, batch=1000, read=1000, running=200,
                    idle_s=5, output_mib=512, follow_mib=1, growth_s=1,
                    waiting=(1, 10, 100, 1000), connections=(1, 4, 16, 64), followers=(1, 10, 100)),
