@@ -3,6 +3,8 @@
 import glob
 import json
 import os
+import random
+import uuid
 
 from scene import BODY, NOOP, ROOT
 
@@ -114,10 +116,22 @@ def read(bench, paths_of):
         return bench.load("unix:" + reeve.socket_path, CONNECTIONS, bench.amount, *GET, "-P", file)
 
 
+def status_path(hex_id):
+    return f"/v1/jobs/{uuid.UUID(hex_id)}"
+
+
 def status(bench):
     """Every job in turn, so that none is warm by chance."""
+    return read(bench, lambda reeve, ids: map(status_path, ids))["per_second"]
+
+
+def status_of_any_age(bench):
+    """Jobs from all over a long history, in an order of chance: each has pages of its own."""
     def paths(reeve, ids):
-        return [f"/v1/jobs/{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}" for h in ids]
+        chance, newest = random.Random(1), reeve.last_row()
+        found = reeve.sql("SELECT lower(hex(uuid)) FROM json_each(?) CROSS JOIN jobs ON jobs.id = value",
+                          json.dumps([chance.randint(1, newest) for _ in ids]))
+        return [status_path(row[0]) for row in found]
     return read(bench, paths)["per_second"]
 
 

@@ -70,9 +70,8 @@ class Run:
         save(self.options.json, report.summary(self, self.options, self.found))
 
     def _one(self, row, figures, where):
-        is_after_history = row.name.endswith(measures.HISTORY)
-        self.bench.history = self.history if is_after_history else None
-        tail = measures.HISTORY if is_after_history else ""
+        tail = measures.HISTORY if row.name.endswith(measures.HISTORY) else ""
+        self.bench.history = self.history if tail or row.only_history else None
         for size in getattr(self.bench.scale, row.over) if row.over else (None,):
             value = self._tried(row, size)
             values = value if isinstance(value, dict) else {} if value is None else {row.name: value}
