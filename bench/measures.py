@@ -207,14 +207,19 @@ def chosen(rows, words):
     return [row for row in rows if row.name in wanted]
 
 
+def upper(points, size_of):
+    """The points whose growth is judged: within a tenth of the largest. What is flat at the
+    beginning says nothing about the end."""
+    largest = max(map(size_of, points))
+    return [point for point in points if size_of(point) * 10 >= largest]
+
+
 def exponent(points):
-    """Of growth ~ size^exponent, by least squares, over the upper sizes: those within a tenth of
-    the largest. What is flat at the beginning says nothing about the end."""
-    largest = max(size for size, _ in points)
-    upper = [(math.log(size), math.log(value)) for size, value in points if size * 10 >= largest]
-    if len(upper) < 2:
+    """Of growth ~ size^exponent, by least squares, over the upper sizes."""
+    judged = [(math.log(size), math.log(value)) for size, value in upper(points, lambda point: point[0])]
+    if len(judged) < 2:
         return None
-    mean_x = sum(x for x, _ in upper) / len(upper)
-    mean_y = sum(y for _, y in upper) / len(upper)
-    spread = sum((x - mean_x) ** 2 for x, _ in upper)
-    return sum((x - mean_x) * (y - mean_y) for x, y in upper) / spread
+    mean_x = sum(x for x, _ in judged) / len(judged)
+    mean_y = sum(y for _, y in judged) / len(judged)
+    spread = sum((x - mean_x) ** 2 for x, _ in judged)
+    return sum((x - mean_x) * (y - mean_y) for x, y in judged) / spread
