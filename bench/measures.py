@@ -86,6 +86,8 @@ ROWS = (
         must=(at_least(0.40, "limit"), at_least(2, "beanstalkd")), history=True),
     Row("submission_ms", "submissions", "… answered after, median", "ms", by="submissions"),
     Row("submission_p99_ms", "submissions", "… answered after, 99 of 100", "ms", by="submissions"),
+    Row("submissions_tcp", "submissions", "durable submissions over TCP with a token, 64 connections", "/s",
+        rates.submissions_tcp, must=(beside("beanstalkd"),)),
     Row("sqlite_single", "submissions", "SQLite alone, one job a commit", "/s", rates.sqlite_single),
     Row("submissions_one", "submissions", "durable submissions, one connection", "/s",
         rates.submissions_one, must=(at_least(0.5, "sqlite_single"),), history=True),
@@ -127,14 +129,15 @@ ROWS = (
     Row("pages", "reads", "pages of 50 jobs, 64 connections", "/s", rates.pages,
         must=(Must(">=", ((5000, None), (0.1, "http_read"))),), history=True),
     # what stands around
-    Row("shim_kib", "standing", "memory of a running job's shim (PSS)", "KiB", standing.many_running,
-        must=(at_most(300),)),
-    Row("sleep_kib", "standing", "… of the job itself, `sleep` (PSS)", "KiB", by="shim_kib"),
-    Row("intake_mib", "standing", "memory of the intake beside them (PSS)", "MiB", by="shim_kib",
+    Row("running_kib", "standing", "memory of a running job (PSS): shim, and its share of both daemons",
+        "KiB", standing.many_running, must=(at_most(300),)),
+    Row("shim_kib", "standing", "… of which the shim", "KiB", by="running_kib"),
+    Row("sleep_kib", "standing", "… and beside it the job's own process, `sleep`", "KiB", by="running_kib"),
+    Row("intake_mib", "standing", "memory of the intake beside them (PSS)", "MiB", by="running_kib",
         must=(at_most(16),)),
-    Row("worker_mib", "standing", "memory of the worker beside them (PSS)", "MiB", by="shim_kib",
+    Row("worker_mib", "standing", "memory of the worker beside them (PSS)", "MiB", by="running_kib",
         must=(at_most(16),)),
-    Row("idle_percent", "standing", "processor time of both while nothing happens", "%", by="shim_kib",
+    Row("idle_percent", "standing", "processor time of both while nothing happens", "%", by="running_kib",
         must=(at_most(0.1),)),
     # output
     Row("output_cat", "output", "writing through a pipe to `cat > file`", "MiB/s", outputs.cat),
@@ -152,6 +155,8 @@ ROWS = (
         only_history=True),
     Row("history_output_bytes", "history", "the same with eight bytes of output", "bytes",
         only_history=True),
+    Row("status_of_any_age", "history", "status of jobs from all over the history", "/s",
+        rates.status_of_any_age, only_history=True, must=(beside("status"),)),
     # growth
     Row("run_waiting", "growth", "running all jobs that wait", "s", jobs.run_waiting, over="waiting",
         must=(no_worse_than_linear(),)),
@@ -205,14 +210,19 @@ def chosen(rows, words):
     return [row for row in rows if row.name in wanted]
 
 
+def upper(points, size_of):
+    """The points whose growth is judged: within a tenth of the largest. What is flat at the
+    beginning says nothing about the end."""
+    largest = max(map(size_of, points))
+    return [point for point in points if size_of(point) * 10 >= largest]
+
+
 def exponent(points):
-    """Of growth ~ size^exponent, by least squares, over the upper sizes: those within a tenth of
-    the largest. What is flat at the beginning says nothing about the end."""
-    largest = max(size for size, _ in points)
-    upper = [(math.log(size), math.log(value)) for size, value in points if size * 10 >= largest]
-    if len(upper) < 2:
+    """Of growth ~ size^exponent, by least squares, over the upper sizes."""
+    judged = [(math.log(size), math.log(value)) for size, value in upper(points, lambda point: point[0])]
+    if len(judged) < 2:
         return None
-    mean_x = sum(x for x, _ in upper) / len(upper)
-    mean_y = sum(y for _, y in upper) / len(upper)
-    spread = sum((x - mean_x) ** 2 for x, _ in upper)
-    return sum((x - mean_x) * (y - mean_y) for x, y in upper) / spread
+    mean_x = sum(x for x, _ in judged) / len(judged)
+    mean_y = sum(y for _, y in judged) / len(judged)
+    spread = sum((x - mean_x) ** 2 for x, _ in judged)
+    return sum((x - mean_x) * (y - mean_y) for x, y in judged) / spread

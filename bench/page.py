@@ -1,6 +1,7 @@
 """docs/performance.md from a result: what stands between its marks is replaced, the rest stays."""
 
 import os
+import time
 
 import plot
 import report
@@ -8,18 +9,26 @@ from scene import ROOT
 
 PAGE = os.path.join(ROOT, "docs/performance.md")
 PLOTS = os.path.join(ROOT, "docs/performance")
-BEGIN = "<!-- figures: written by bench/run --docs -->"
-END = "<!-- end of figures -->"
+# What stands between the two marks of a section is replaced.
+FIGURES = ("<!-- figures: written by bench/run --docs -->", "<!-- end of figures -->")
+WHERE = ("<!-- where: written by bench/where --docs -->", "<!-- end of where -->")
+
+
+def machine_words(machine):
+    return (f"{machine['processors']} processors ({machine['model']}), {machine['memory_gib']} GiB, "
+            f"Linux {machine['kernel']}")
+
+
+def machine_of_today():
+    return f"{time.strftime('%Y-%m-%d', time.gmtime())}, {machine_words(report.machine())}"
 
 
 def sentence(result):
-    machine = result["machine"]
     amounts = result["amounts"]
     return (f"Measured on {result['at'][:10]} with `bench/run`: {result['rounds']} rounds, "
             f"{amounts['seconds']} s a rate, {amounts['jobs']:,} no-op jobs, {result['slots']} slots"
             + (f", {result['history']:,} finished jobs for the rows that say so" if result["history"] else "")
-            + f". {machine['processors']} processors ({machine['model']}), {machine['memory_gib']} GiB, "
-            f"Linux {machine['kernel']}.")
+            + f". {machine_words(result['machine'])}.")
 
 
 def cell(words):
@@ -36,16 +45,24 @@ def figures(result):
         yield f"| {cell(name)} | {figure} | {width} | {need} | {said} |"
 
 
-def fill(result):
-    """Rewrites the page's figures and every plot."""
+def replace(marks, body):
+    """Writes these lines between the marks of the page."""
     with open(PAGE, encoding="utf-8") as file:
         text = file.read()
-    head, begin, rest = text.partition(BEGIN)
-    _, end, tail = rest.partition(END)
+    head, begin, rest = text.partition(marks[0])
+    _, end, tail = rest.partition(marks[1])
     if not begin or not end:
-        raise SystemExit(f"bench: {PAGE} has no line {BEGIN!r} or {END!r}")
+        raise SystemExit(f"bench: {PAGE} has no line {marks[0]!r} or {marks[1]!r}")
+    with open(PAGE, "w", encoding="utf-8") as file:
+        file.write("\n".join([head + begin, *body, end + tail]))
+
+
+def fill(result):
+    """Rewrites the page's figures and every plot."""
     drawn = [f"![{title}](performance/{name})" for name, title, _ in plot.plots(result)]
     plot.write_all(result, PLOTS)
-    body = "\n".join([*figures(result), "", *("\n\n".join(drawn)).split("\n")])
-    with open(PAGE, "w", encoding="utf-8") as file:
-        file.write(f"{head}{BEGIN}\n{body}\n{END}{tail}")
+    replace(FIGURES, [*figures(result), "", *("\n\n".join(drawn)).split("\n")])
+
+
+def fill_where(lines):
+    replace(WHERE, lines)

@@ -5,6 +5,7 @@ import math
 import os
 from xml.sax.saxutils import escape
 
+import measures
 import report
 
 WIDTH = 760
@@ -38,18 +39,31 @@ def line(x1, y1, x2, y2, kind):
 
 
 def promises(result):
-    """(row, bound, kept) of each bound that was measured against another figure."""
+    """(row, bound, kept) of each bound that was measured; how things grow has plots of its own."""
     for row in result["rows"]:
         for must in row["must"]:
             for bound in must["bounds"]:
-                if bound["of"] not in (None, "exponent") and bound["need"] and "median" in bound:
+                if bound["of"] != "exponent" and bound["need"] and "median" in bound:
                     yield row, bound, must["is_kept"]
+
+
+def promise_text(row, bound):
+    if bound["of"] is None:
+        return f"{row['title']}, {row['unit']}"
+    if row["name"] == bound["of"] + measures.HISTORY:
+        return f"{row['title']} / without them"
+    return f"{row['title']} / {bound['title']}"
+
+
+def promise_figure(bound):
+    form = report.number if bound["of"] is None else report.factor
+    return f"{form(bound['median'])} ({report.SIGNS[bound['sign']]} {form(bound['need'])})"
 
 
 def reached_plot(result):
     """Bars of reached / needed, so that 1 is the mark for each; with <= turned round."""
     rows = list(promises(result))
-    left, right, step, top = 20, WIDTH - 106, 46, 34
+    left, right, step, top = 20, WIDTH - 126, 46, 34
     height = top + step * len(rows) + 40
     longest = 3.0  # of what was needed; beyond it a bar is cut and says its figure
 
@@ -65,14 +79,13 @@ def reached_plot(result):
         if bound["sign"] == "<=":
             shares = [1 / share if share else longest for share in shares]
         median, ends = shares[0], sorted(shares[1:])
-        of = f"{row['title']} / {bound['title']}"
+        of = promise_text(row, bound)
         parts += [text(left, y + 14, of if len(of) < 105 else of[:104] + "…", kind="name"),
                   f'<rect x="{left}" y="{y + 20}" width="{x_of(median) - left:.1f}" height="12" '
                   f'class="{"reached" if is_kept else "missed"}"/>',
                   line(x_of(ends[0]), y + 26, x_of(ends[1]), y + 26, "width"),
                   line(x_of(1), y + 17, x_of(1), y + 35, "need"),
-                  text(WIDTH - 4, y + 30, f"{report.factor(bound['median'])} "
-                       f"({report.SIGNS[bound['sign']]} {report.factor(bound['need'])})", "end")]
+                  text(WIDTH - 4, y + 30, promise_figure(bound), "end")]
     return svg(height, "What was reached of what", parts)
 
 
@@ -98,6 +111,15 @@ class Axes:
         share = (math.log10(value) - low) / (high - low)
         return self.bottom - min(1, max(0, share)) * (self.bottom - self.top)
 
+    def path(self, sizes, values):
+        return " ".join(f"{self.x(size):.1f},{self.y(value):.1f}" for size, value in zip(sizes, values))
+
+    def line_of_size_through(self, point):
+        """Both ends, inside the axes, of the line on which values grow as sizes do."""
+        shift = math.log10(point["median"]) - math.log10(point["size"])
+        powers = (max(self.xs[0], self.ys[0] - shift), min(self.xs[1], self.ys[1] - shift))
+        return [10 ** power for power in powers], [10 ** (power + shift) for power in powers]
+
     def drawn(self, row):
         parts = [line(self.left, self.bottom, self.right, self.bottom, "axis"),
                  line(self.left, self.top, self.left, self.bottom, "axis"),
@@ -113,21 +135,19 @@ class Axes:
 
 
 def growth_plot(row):
-    """A series with its spread, and from its first point what linear growth would be."""
+    """A series with its spread, and through the first of the points whose growth is judged what
+    linear growth would be: what comes behind it must not lie above."""
     points = row["points"]
     axes = Axes([p["size"] for p in points], [v for p in points for v in (p["min"], p["max"])])
     parts = axes.drawn(row)
     parts.insert(0, text(axes.left, 18, f"{row['title']}, {row['unit']}; dashed: linear", kind="name"))
-    first = points[0]
-    steps = [first["size"] * (points[-1]["size"] / first["size"]) ** (i / 40) for i in range(41)]
-    linear = [(axes.x(size), axes.y(first["median"] * size / first["size"])) for size in steps
-              if first["median"] * size / first["size"] <= 10 ** axes.ys[1]]
-    parts.append(f'<polyline class="linear" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in linear)}"/>')
+    sizes, values = axes.line_of_size_through(measures.upper(points, lambda p: p["size"])[0])
+    parts.append(f'<polyline class="linear" points="{axes.path(sizes, values)}"/>')
     for point in points:
         x = axes.x(point["size"])
         parts += [line(x, axes.y(point["min"]), x, axes.y(point["max"]), "width"),
                   f'<circle class="dot" cx="{x:.1f}" cy="{axes.y(point["median"]):.1f}" r="4"/>']
-    path = " ".join(f"{axes.x(p['size']):.1f},{axes.y(p['median']):.1f}" for p in points)
+    path = axes.path([p["size"] for p in points], [p["median"] for p in points])
     parts.append(f'<polyline class="line" points="{path}"/>')
     return svg(380, row["title"], parts)
 

@@ -3,6 +3,8 @@
 import glob
 import json
 import os
+import random
+import uuid
 
 from scene import BODY, NOOP, ROOT
 
@@ -48,12 +50,12 @@ def sqlite_single(bench):
 # --- submissions ----------------------------------------------------------------------------
 
 
-def submit(bench, connections, jobs_each=1, *options):
+def submit(bench, connections, jobs_each=1, *options, amount=None):
     """The worker stands still; afterwards as many rows are there as answers came."""
     with bench.service() as reeve:
         reeve.start_httpapi()
         first = reeve.last_row()
-        found = bench.load("unix:" + reeve.socket_path, connections, bench.amount, *options)
+        found = bench.load("unix:" + reeve.socket_path, connections, amount or bench.amount, *options)
         stored = reeve.sql("SELECT count(*) FROM jobs WHERE id > ?", first)[0][0]
         answered = found["expected"] * jobs_each
         assert stored == answered, f"{answered} answered, {stored} stored"
@@ -64,6 +66,17 @@ def submissions(bench):
     found = submit(bench, CONNECTIONS, 1, "-b", BODY)
     return {"submissions": found["per_second"], "submission_ms": found["p50_ms"],
             "submission_p99_ms": found["p99_ms"]}
+
+
+def submissions_tcp(bench):
+    """As a peer over TCP has it: with a token in each request besides."""
+    with bench.service() as reeve:
+        reeve.start_httpapi()
+        found = bench.load("{}:{}".format(*reeve.address), CONNECTIONS, bench.amount, "-b", BODY,
+                           "-H", f"Authorization: Bearer {reeve.token}")
+        stored = reeve.sql("SELECT count(*) FROM jobs")[0][0]
+        assert stored == found["expected"], f"{found['expected']} answered, {stored} stored"
+        return found["per_second"]
 
 
 def submissions_one(bench):
@@ -82,7 +95,8 @@ def batches(bench):
 
 def submissions_over(bench, connections):
     """Growth: how long an answer takes when so many ask at once."""
-    return submit(bench, connections, 1, "-b", BODY)["p50_ms"]
+    amount = f"{bench.scale.growth_s}s"
+    return submit(bench, connections, 1, "-b", BODY, amount=amount)["p50_ms"]
 
 
 # --- reads ----------------------------------------------------------------------------------
@@ -102,10 +116,22 @@ def read(bench, paths_of):
         return bench.load("unix:" + reeve.socket_path, CONNECTIONS, bench.amount, *GET, "-P", file)
 
 
+def status_path(hex_id):
+    return f"/v1/jobs/{uuid.UUID(hex_id)}"
+
+
 def status(bench):
     """Every job in turn, so that none is warm by chance."""
+    return read(bench, lambda reeve, ids: map(status_path, ids))["per_second"]
+
+
+def status_of_any_age(bench):
+    """Jobs from all over a long history, in an order of chance: each has pages of its own."""
     def paths(reeve, ids):
-        return [f"/v1/jobs/{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}" for h in ids]
+        chance, newest = random.Random(1), reeve.last_row()
+        found = reeve.sql("SELECT lower(hex(uuid)) FROM json_each(?) CROSS JOIN jobs ON jobs.id = value",
+                          json.dumps([chance.randint(1, newest) for _ in ids]))
+        return [status_path(row[0]) for row in found]
     return read(bench, paths)["per_second"]
 
 

@@ -44,9 +44,9 @@ def judged(row, must, found, titles, missing):
     return {"bounds": bounds, "is_kept": any(verdicts) if verdicts else None}
 
 
-def described(row, run, titles):
+def described(row, found, missing, titles):
     ret = {name: getattr(row, name) for name in ("name", "topic", "title", "unit")}
-    values = [figures[row.name] for figures in run.found if row.name in figures]
+    values = [figures[row.name] for figures in found if row.name in figures]
     if row.over:
         ret["over"] = measures.OVER[row.over]
         sizes = sorted({size for value in values for size in value})
@@ -55,9 +55,9 @@ def described(row, run, titles):
     elif values:
         ret.update(spread(values))
     if not values:
-        why = [run.missing[name] for name in (row.name, row.by, *row.uses) if name in run.missing]
+        why = [missing[name] for name in (row.name, row.by, *row.uses) if name in missing]
         ret["why_not"] = why[0] if why else "not measured in this run"
-    ret["must"] = [judged(row, must, run.found, titles, run.missing) for must in row.must]
+    ret["must"] = [judged(row, must, found, titles, missing) for must in row.must]
     return ret
 
 
@@ -74,17 +74,19 @@ def machine():
             "kernel": platform.release(), "load_at_end": os.getloadavg()[0]}
 
 
-def summary(run, options):
+def summary(run, options, found):
     titles = {row.name: row.title for row in run.rows}
     return {
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "machine": machine(),
         "scale": options.scale,
         "amounts": vars(run.bench.scale),
-        "rounds": options.rounds,
+        "rounds": len(found),
         "slots": options.slots,
         "history": options.history,
-        "rows": [described(row, run, titles) for row in run.rows],
+        "only": options.only,
+        "rows": [described(row, found, run.missing, titles) for row in run.rows],
+        "found": found,
     }
 
 

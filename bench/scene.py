@@ -44,6 +44,7 @@ class Scale:
     idle_s: float  # how long idle daemons are watched
     output_mib: int  # what one job writes
     follow_mib: int  # what each follower gets
+    growth_s: float  # of each size of a series that is a rate
     waiting: tuple  # growth: sizes of each series
     connections: tuple
     followers: tuple
@@ -51,14 +52,15 @@ class Scale:
 
 SCALES = {
     "full": Scale(seconds=4, jobs=20000, peer_jobs=500, starts=300, batch=1000, read=5000, running=1000,
-                  idle_s=60, output_mib=2048, follow_mib=1, waiting=(1, 10, 100, 1000, 10000),
-                  connections=(1, 2, 4, 8, 16, 32, 64, 128, 256), followers=(1, 10, 100, 1000)),
+                  idle_s=60, output_mib=2048, follow_mib=1, growth_s=1.5,
+                  waiting=(1, 10, 100, 1000, 10000), connections=(1, 2, 4, 8, 16, 32, 64, 128, 256),
+                  followers=(1, 10, 100, 1000)),
     "quick": Scale(seconds=1, jobs=2000, peer_jobs=100, starts=50, batch=1000, read=1000, running=200,
-                   idle_s=5, output_mib=512, follow_mib=1, waiting=(1, 10, 100, 1000),
-                   connections=(1, 4, 16, 64), followers=(1, 10, 100)),
+                   idle_s=5, output_mib=512, follow_mib=1, growth_s=1,
+                   waiting=(1, 10, 100, 1000), connections=(1, 4, 16, 64), followers=(1, 10, 100)),
     "tiny": Scale(seconds=0.03, jobs=20, peer_jobs=4, starts=3, batch=5, read=10, running=4,
-                  idle_s=0.1, output_mib=2, follow_mib=1, waiting=(1, 10), connections=(1, 4),
-                  followers=(1, 4)),
+                  idle_s=0.1, output_mib=2, follow_mib=1, growth_s=0.03, waiting=(1, 10),
+                  connections=(1, 4), followers=(1, 4)),
 }
 
 
@@ -121,6 +123,7 @@ class Bench:
         self.parent = parent  # the disk that counts
         self.history = None  # state directory with many finished jobs, while one is asked for
         self.folder = None  # of the measure that runs
+        self.is_unsettled = False  # a measure on the long history broke off
         self._answers = {}
 
     @property
@@ -164,9 +167,14 @@ class Bench:
         reeve.write_config(**config)
         failed = True
         try:
+            if reeve.has_history and self.is_unsettled:
+                reeve.settle()
+                reeve.stop()
+            self.is_unsettled = reeve.has_history
             yield reeve
             if reeve.has_history:
                 reeve.settle()
+                self.is_unsettled = False
             failed = False
         finally:
             wrong = reeve.close()

@@ -50,11 +50,13 @@ def many_running(bench):
             return shims if len(shims) == count and len(jobs_of(shims)) == count else None
         shims = harness.wait_until(all_run, f"{count} jobs to run", 300, pause_s=0.2)
         daemons = (reeve.httpapi.process.pid, reeve.worker.process.pid)
+        shims_kib, daemons_kib = sum(map(pss_kib, shims)), list(map(pss_kib, daemons))
         found = {
-            "shim_kib": sum(map(pss_kib, shims)) / count,
+            "running_kib": (shims_kib + sum(daemons_kib)) / count,
+            "shim_kib": shims_kib / count,
             "sleep_kib": sum(map(pss_kib, jobs_of(shims))) / count,
-            "intake_mib": pss_kib(daemons[0]) / 1024,
-            "worker_mib": pss_kib(daemons[1]) / 1024,
+            "intake_mib": daemons_kib[0] / 1024,
+            "worker_mib": daemons_kib[1] / 1024,
             "idle_percent": idle_percent(daemons, bench.scale.idle_s),
         }
         reeve.cancel_all()

@@ -10,7 +10,7 @@
 #include "httpapi/readers.h"
 #include "httpapi/stream.h"
 
-#define OUTPUT_BLOCK_BYTES (64 * 1024)
+#define OUTPUT_BLOCK_BYTES (128 * 1024)
 
 /* What is asked for. */
 struct asked {

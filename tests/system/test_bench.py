@@ -3,13 +3,13 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree
 
 import harness
 import pytest
+import tracing
 
 BENCH = os.path.join(harness.ROOT, "bench")
 PROGRAMS = os.path.join(os.path.dirname(harness.BIN), "bench")
@@ -23,8 +23,11 @@ def modules():
     import page
     import plot
     import report
+    import spent
+    import where_page
     sys.path.remove(BENCH)
-    return {"measures": measures, "page": page, "plot": plot, "report": report}
+    return {"measures": measures, "page": page, "plot": plot, "report": report,
+            "spent": spent, "where_page": where_page}
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +119,40 @@ def test_peers_that_are_missing_have_no_figure(tmp_path):
     assert "nq is not installed" in done.stdout
 
 
+def test_a_run_that_was_cut_off_goes_on_behind_its_last_whole_round(tmp_path):
+    def bench(*options):
+        done = subprocess.run([os.path.join(BENCH, "run"), "--tiny", "--only", "growth", "spawn", "--dir", "/tmp",
+                               "--json", tmp_path / "result.json", *options], capture_output=True, text=True,
+                              timeout=300)
+        return done, json.loads((tmp_path / "result.json").read_text())
+    done, first = bench("--rounds", "1")
+    assert done.returncode == 0, done.stderr
+    assert len(first["found"]) == first["rounds"] == 1
+    done, both = bench("--rounds", "2", "--resume")
+    assert done.returncode == 0, done.stderr
+    assert "round 2/2" in done.stderr and "round 1/2" not in done.stderr
+    assert both["found"][0] == first["found"][0] and both["rounds"] == 2
+    for row in both["rows"]:
+        for figure in row.get("points", [row]):
+            assert len(figure["all"]) == 2, row
+    done, kept = bench("--rounds", "3", "--resume", "--slots", "7")
+    assert done.returncode != 0 and "slots was" in done.stderr and kept == both
+
+
+def test_a_killed_run_leaves_its_whole_rounds(tmp_path):
+    found = tmp_path / "result.json"
+    process = subprocess.Popen([os.path.join(BENCH, "run"), "--tiny", "--only", "spawn", "--rounds", "100000",
+                                "--dir", "/tmp", "--json", found], stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+    try:
+        harness.wait_until(found.exists, "the first round", 60)
+    finally:
+        process.kill()
+        process.wait()
+    result = json.loads(found.read_text())
+    assert len(result["found"]) == result["rounds"] >= 1 and rows_of(result)["spawn"]["median"] > 0
+
+
 def test_a_history_is_kept_and_found_again(tmp_path):
     def bench(count):
         return subprocess.run([os.path.join(BENCH, "run"), "--tiny", "--history", str(count), "--history-dir",
@@ -149,19 +186,42 @@ def test_a_failed_measure_fails_the_run_and_spares_the_others(tmp_path):
     assert rows["sqlite"]["why_not"].startswith("failed: ")
 
 
-@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
-def test_where_counts_system_calls_of_both_ways():
+@pytest.mark.skipif(tracing.why_not() is not None, reason=str(tracing.why_not()))
+def test_where_counts_what_each_piece_spends():
     done = subprocess.run([os.path.join(BENCH, "where"), "--jobs", "40", "--dir", "/tmp"],
                           capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    calls = re.findall(r"([\d.]+) system calls a job", done.stdout)
-    assert len(calls) == 2 and all(float(number) >= 3 for number in calls), done.stdout
-    # A submission is received, and a job is given its three streams.
+    calls = re.findall(r"([\d.]+) system calls", done.stdout)
+    assert len(calls) == 3 and all(float(number) >= 3 for number in calls), done.stdout
+    # Requests are received, and a job is given its three streams.
     (received, *_), (streams,) = (re.findall(rf"([\d.]+)  {name}\n", done.stdout)
                                   for name in ("recvfrom", "dup2"))
     assert float(received) >= 1 and float(streams) >= 3, done.stdout
     cpu = re.findall(r"([\d.]+) us", done.stdout)
-    assert len(cpu) == 4 and all(float(number) > 0 for number in cpu[:3]), done.stdout
+    assert len(cpu) == 5 and all(float(number) > 0 for number in cpu[:4]), done.stdout
+
+
+def test_what_was_spent_is_written_into_the_page(modules, tmp_path, monkeypatch):
+    """The section alone is replaced, and what is measured at another time stays."""
+    page = modules["page"]
+    found = {"processor": {"daemon": 12.5, "shims": 3, "jobs": 4}, "calls": {"fdatasync": 1, "write": 2.5},
+             "places": {"objects": [(60, "[kernel.kallsyms]"), (40, "libsqlite3.so.0.8.6")],
+                        "functions": [(9, "[kernel.kallsyms] [k] finish_task_switch.isra.0")]},
+             "instructions": {("run", "libc.so.6"): 1500, ("run", "reeve-httpapi"): 2500}}
+    copy = tmp_path / "performance.md"
+    with open(page.PAGE, encoding="utf-8") as file:
+        copy.write_text(file.read())
+    before = copy.read_text()
+    monkeypatch.setattr(page, "PAGE", str(copy))
+    for _ in range(2):
+        every = [(kind, found) for kind in modules["spent"].KINDS]
+        page.fill_where(list(modules["where_page"].paragraphs(every, 7)))
+        once = copy.read_text()
+        for text in ("| 3.5 | 3.5 | 3.5 |", "4,000", "kernel 60, libsqlite3.so 40", "finish_task_switch` 9.0"):
+            assert text in once, once
+        for mark in (*page.FIGURES, *page.WHERE):
+            assert once.count(mark) == 1
+    assert once.partition(page.WHERE[0])[0] == before.partition(page.WHERE[0])[0]
 
 
 @pytest.mark.parametrize("points, wanted", [
