@@ -310,16 +310,18 @@ int journal_append(int fd, const struct buf *line)
 {
 	const ssize_t wrote = sys.write(fd, line->data, line->length);
 	int saved = ENOSPC;
-	off_t end = -1;
 
 	if (wrote == (ssize_t)line->length)
 		return 0;
-	if (wrote < 0)
+	if (wrote < 0) {
 		saved = errno;
-	else
-		end = lseek(fd, 0, SEEK_END);
-	if (end >= wrote)
-		(void)!ftruncate(fd, end - wrote);
+	} else {
+		/* What came is at the end: nobody else writes here. */
+		const off_t end = lseek(fd, 0, SEEK_END);
+
+		if (end >= wrote)
+			(void)!ftruncate(fd, end - wrote);
+	}
 	errno = saved;
 	return -1;
 }
