@@ -62,12 +62,12 @@ static void storage_open(struct storage *storage, const char *path, char **migra
 		execute_file(storage, *migrations);
 	storage->begin = prepare(storage, "BEGIN IMMEDIATE");
 	storage->commit = prepare(storage, "COMMIT");
-	storage->job =
-		prepare(storage,
-			"INSERT INTO jobs (uuid, owner, command, environment, labels, "
-			"submitted_at, queued_at, spare) "
-			"VALUES (?1, 'uid:1000', '[\"/usr/bin/true\"]', '{}', '{}', ?2, ?2, "
-			"zeroblob(12))");
+	storage->job = prepare(
+		storage,
+		"INSERT INTO jobs (uuid, owner, command, environment, labels, "
+		"submitted_at, queued_at, spare) "
+		"VALUES (?1, 'uid:1000', '[\"/usr/bin/true\"]', '{}', '{}', ?2, ?2, "
+		"zeroblob(12))");
 	storage->event = prepare(
 		storage, "INSERT INTO events (at, job_id, kind, state, principal, hash) "
 			 "VALUES (?1, ?2, 'submitted', 'queued', 'uid:1000', ?3)");

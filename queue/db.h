@@ -28,8 +28,8 @@ enum statement {
 const char *statement_sql(enum statement id);
 const char *statement_name(enum statement id);
 
-/* The hash of an event: SHA-256 cut to 192 bits (as in NIST SP 800-208), or whole in a row
- * of an earlier version. */
+/* The hash of an event: SHA-256 cut to 192 bits (as in NIST SP 800-208), or whole in a
+ * row of an earlier version. */
 #define EVENT_HASH_BYTES 24
 struct event_hash {
 	uint8_t data[DIGEST_BYTES];

@@ -41,8 +41,8 @@ static void event_is_bad(struct verify_result *result, int64_t id, const char *w
 	complain(result, "event %lld %s", (long long)id, what);
 }
 
-/* `hash` is that of the row before, and becomes that of this row. A stored one that was cut
- * by hand still fits its own row, but not the next. */
+/* `hash` is that of the row before, and becomes that of this row. A stored one that was
+ * cut by hand still fits its own row, but not the next. */
 static void event_verify(sqlite3_stmt *stmt, int64_t previous_id, struct event_hash *hash,
 			 struct verify_result *result)
 {

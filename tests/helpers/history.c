@@ -158,7 +158,8 @@ static void run_all(struct queue *queue, const struct plan *plan)
 	for (int64_t first = 0; first < plan->count; first += plan->batch) {
 		check(queue_begin(queue, &err), &err);
 		submit_batch(queue, plan, first);
-		check(queue_claim(queue, turns, epoch, (int)plan->batch, &list, &err), &err);
+		check(queue_claim(queue, turns, epoch, (int)plan->batch, &list, &err),
+		      &err);
 		for (size_t i = 0; i < list.count; i++)
 			end_one(queue, plan, &list.item[i]);
 		claim_list_release(&list);

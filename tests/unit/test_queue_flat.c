@@ -1,4 +1,5 @@
-/* test_queue_flat.c - what a long history costs whoever submits, runs, asks and cleans up.
+/* test_queue_flat.c - what a long history costs whoever submits, runs, asks and cleans
+ * up.
  *
  * Times say little on a busy machine. What SQLite executes and which pages it touches are
  * the same every time: each operation is done on a short history and on one twenty times
@@ -152,9 +153,9 @@ static void ask_page(struct fixture *f, const struct question *question,
 				      .sees_all = question->owner == NULL};
 	struct job_filter filter = {.is_living = false};
 	if (question->name != NULL)
-		assert_done(job_filter_add(&filter, question->name, question->value,
-					   &f->err),
-			    &f->err);
+		assert_done(
+			job_filter_add(&filter, question->name, question->value, &f->err),
+			&f->err);
 	if (question->sort != NULL)
 		assert_done(job_filter_sort(&filter, question->sort, &f->err), &f->err);
 	const struct list_page page = {.limit = 10, .after = after};
@@ -275,8 +276,9 @@ struct cost {
 static int64_t pages_read(sqlite3 *db)
 {
 	int hits = 0, misses = 0, high;
-	assert_int_equal(sqlite3_db_status(db, SQLITE_DBSTATUS_CACHE_HIT, &hits, &high, 1),
-			 SQLITE_OK);
+	assert_int_equal(
+		sqlite3_db_status(db, SQLITE_DBSTATUS_CACHE_HIT, &hits, &high, 1),
+		SQLITE_OK);
 	assert_int_equal(
 		sqlite3_db_status(db, SQLITE_DBSTATUS_CACHE_MISS, &misses, &high, 1),
 		SQLITE_OK);
@@ -285,8 +287,7 @@ static int64_t pages_read(sqlite3 *db)
 
 static int64_t steps_taken(sqlite3_stmt *stmt)
 {
-	return stmt == NULL ? 0
-			    : sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_VM_STEP, 1);
+	return stmt == NULL ? 0 : sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_VM_STEP, 1);
 }
 
 struct named_operation {

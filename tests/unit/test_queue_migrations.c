@@ -45,12 +45,12 @@ static void make_events(sqlite3 *db)
 {
 	struct event_hash hash = event_hash_none();
 	sqlite3_stmt *stmt;
-	assert_int_equal(
-		sqlite3_prepare_v2(db,
-				   "INSERT INTO events (id, at, job_id, kind, state, hash)"
-				   " VALUES (?1, ?2, ?1, 'submitted', 'queued', ?3)",
-				   -1, &stmt, NULL),
-		SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(
+				 db,
+				 "INSERT INTO events (id, at, job_id, kind, state, hash)"
+				 " VALUES (?1, ?2, ?1, 'submitted', 'queued', ?3)",
+				 -1, &stmt, NULL),
+			 SQLITE_OK);
 	for (int id = 1; id <= 2; id++) {
 		const struct event_row row = {.id = id,
 					      .at = 10 * id,
@@ -140,11 +140,12 @@ static void assert_chained(struct fixture *f)
 	char said[FIXTURE_TEXT_BYTES];
 	assert_done(queue_verify(f->queue, f->dir, &result, &f->err), &f->err);
 	assert_string_equal(result.detail, "");
-	fixture_assert_sql(f->dir,
-			   "SELECT group_concat(n || ' of ' || length, ', ') FROM (SELECT "
-			   "count(*) > 1 AS n, length(hash) AS length FROM events GROUP "
-			   "BY length(hash) ORDER BY 2 DESC)",
-			   "1 of 32, 1 of 24");
+	fixture_assert_sql(
+		f->dir,
+		"SELECT group_concat(n || ' of ' || length, ', ') FROM (SELECT "
+		"count(*) > 1 AS n, length(hash) AS length FROM events GROUP "
+		"BY length(hash) ORDER BY 2 DESC)",
+		"1 of 32, 1 of 24");
 	assert_int_equal(fixture_sql(f->dir,
 				     "DROP TRIGGER events_no_update; UPDATE events SET "
 				     "hash = substr(hash, 1, 24) WHERE id = 1",
