@@ -14,21 +14,28 @@
 #include "httpapi/wait.h"
 #include "httpapi/writer.h"
 
+/* What is said of an ordinary job; without it the buffer would grow to that step by step.
+ */
+#define ANSWER_BYTES_ORDINARY 1000
+
 struct submitting {
 	struct wait wait; /* first: wait.c finds it as request->work */
-	struct intake intake;
+	struct intake
+		*intake; /* by itself: two small blocks are cheaper than one large */
 	struct write write;
 	struct viewer viewer;
 	struct submitted submitted;
 	struct dependency_list depends; /* of what was stored */
 	bool is_dry_run;
-	char key[KEY_BYTES_MAX + 1];
+	char *key; /* NULL: none */
 };
 
 static void submitting_free(void *work)
 {
 	struct submitting *submitting = work;
-	intake_release(&submitting->intake);
+	intake_release(submitting->intake);
+	free(submitting->intake);
+	free(submitting->key);
 	dependency_list_release(&submitting->depends);
 	free(submitting);
 }
@@ -53,7 +60,8 @@ static enum MHD_Result answer_submission(struct request *request)
 	const bool is_dry_run = submitting->is_dry_run;
 	struct buf body = BUF_INIT(ANSWER_BYTES_MAX);
 	struct job_face face;
-	job_face_of_submission(&face, &submitting->intake.submission,
+	buf_reserve(&body, ANSWER_BYTES_ORDINARY);
+	job_face_of_submission(&face, &submitting->intake->submission,
 			       &submitting->submitted, !is_dry_run, &submitting->depends);
 	put_answer(&body, &face, is_dry_run);
 	if (is_dry_run)
@@ -141,7 +149,7 @@ static enum MHD_Result go_on(struct request *request)
 static int run_submit(struct queue *queue, struct write *write)
 {
 	struct submitting *submitting = WRITE_WORK(struct submitting, write);
-	const struct submission *submission = &submitting->intake.submission;
+	const struct submission *submission = &submitting->intake->submission;
 	const struct submitted *made = &submitting->submitted;
 	if (queue_submit(queue, submission, &submitting->submitted, &write->err) < 0)
 		return -1;
@@ -158,7 +166,7 @@ static int run_submit(struct queue *queue, struct write *write)
 static enum MHD_Result commit(struct request *request)
 {
 	struct submitting *submitting = request->work;
-	struct submission *submission = &submitting->intake.submission;
+	struct submission *submission = &submitting->intake->submission;
 	submission->traceparent = carried_trace(request);
 	if (submitting->is_dry_run)
 		submission->idempotency_key = NULL;
@@ -178,9 +186,11 @@ static int read_options(struct request *request, struct submitting *submitting,
 	if (lookup_flag(request, "dry_run", &submitting->is_dry_run, err) < 0 ||
 	    lookup_wait(request, &wait->wait_us, &wait->is_preferred, err) < 0)
 		return -1;
-	int has_key = carried_key(request, submitting->key, err);
+	char key[KEY_BYTES_MAX + 1];
+	int has_key = carried_key(request, key, err);
 	if (has_key > 0)
-		submitting->intake.submission.idempotency_key = submitting->key;
+		submitting->intake->submission.idempotency_key = submitting->key =
+			mem_strdup(key);
 	return has_key < 0 ? -1 : 0;
 }
 
@@ -215,7 +225,7 @@ static bool depends_on_others(const struct intake *intake)
 static enum MHD_Result answer_imagined(struct request *request)
 {
 	struct submitting *submitting = request->work;
-	queue_birth(&submitting->intake.submission, &submitting->submitted);
+	queue_birth(&submitting->intake->submission, &submitting->submitted);
 	return answer_submission(request);
 }
 
@@ -223,18 +233,19 @@ enum MHD_Result handle_job_submit(struct request *request)
 {
 	struct submitting *submitting = mem_alloc(sizeof(*submitting));
 	struct err err = ERR_INIT;
-	intake_init(&submitting->intake);
+	submitting->intake = mem_alloc(sizeof(*submitting->intake));
+	intake_init(submitting->intake);
 	request_keep(request, submitting, submitting_free);
 	if (read_options(request, submitting, &err) < 0)
 		return answer_error(request, &err);
 	struct problems problems;
 	problems_init(&problems);
 	enum MHD_Result answered;
-	if (read_submission(request, &submitting->intake, &problems, &err) < 0)
+	if (read_submission(request, submitting->intake, &problems, &err) < 0)
 		answered = answer_error(request, &err);
 	else if (problems.total > 0)
 		answered = answer_problems(request, ERR_INVALID, &problems);
-	else if (submitting->is_dry_run && !depends_on_others(&submitting->intake))
+	else if (submitting->is_dry_run && !depends_on_others(submitting->intake))
 		answered = answer_imagined(request);
 	else
 		answered = commit(request);
