@@ -152,13 +152,17 @@ static void put_number(struct line *line, const char *key, int64_t value)
 		put(line, number, strlen(number));
 }
 
-void log_write(enum log_level level, const char *event, const struct log_field *fields)
+bool log_is_wanted(enum log_level level)
+{
+	return level >= atomic_load_explicit(&least_level, memory_order_relaxed);
+}
+
+static void write_line(enum log_level level, const char *event,
+		       const struct log_field *fields)
 {
 	struct line line;
 	char now[CLOCK_TEXT_BYTES];
 
-	if (level < least_level)
-		return;
 	line.length = 0;
 	line.is_cut = false;
 	clock_format(clock_now_us(), now);
@@ -177,4 +181,11 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 	const ssize_t ignored = write(STDERR_FILENO, line.data, line.length);
 
 	(void)ignored;
+}
+
+/* By itself, so that what is not written does not pay for the room of a line. */
+void log_write(enum log_level level, const char *event, const struct log_field *fields)
+{
+	if (log_is_wanted(level))
+		write_line(level, event, fields);
 }

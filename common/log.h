@@ -9,6 +9,7 @@
 #ifndef REEVE_LOG_H
 #define REEVE_LOG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define LOG_LINE_BYTES 4096
@@ -28,6 +29,9 @@ void log_init(const char *program, enum log_level least);
 
 /* Changes the least level; any thread may. */
 void log_set_least(enum log_level least);
+
+/* Would a line of this level be written? For who has to make its text first. */
+bool log_is_wanted(enum log_level level);
 
 /* "debug" "info" "warn" "error" -> level. 0 or -1. */
 int log_level_parse(const char *word, enum log_level *ret);

@@ -5,6 +5,7 @@
 
 /* A Link repeats the target, which may have 64 KiB (limits.target_bytes). */
 #define HEADER_BYTES_MAX (80 * 1024)
+#define HEADER_BYTES_ORDINARY 128 /* nearly all others */
 
 /* One row per problem type: the word of ERRORS, a title, and the page behind `type`. */
 struct problem_type {
@@ -115,8 +116,16 @@ struct MHD_Response *answer_empty(void)
 void answer_header(struct MHD_Response *response, const char *name, const char *format,
 		   ...)
 {
-	AUTO_BUF struct buf value = BUF_INIT(HEADER_BYTES_MAX);
+	char few[HEADER_BYTES_ORDINARY];
 	va_list args;
+	va_start(args, format);
+	const int length = vsnprintf(few, sizeof(few), format, args);
+	va_end(args);
+	if (length < (int)sizeof(few)) {
+		MHD_add_response_header(response, name, few);
+		return;
+	}
+	AUTO_BUF struct buf value = BUF_INIT(HEADER_BYTES_MAX);
 	va_start(args, format);
 	buf_vprintf(&value, format, args);
 	va_end(args);

@@ -80,6 +80,7 @@ static void read_jobs(struct request *request, struct batching *batching,
 	const struct settings *settings = request->settings;
 	batching->intake =
 		mem_array((size_t)cJSON_GetArraySize(jobs), sizeof(*batching->intake));
+	struct found_program last = {0};
 	const cJSON *job;
 	cJSON_ArrayForEach(job, jobs)
 	{
@@ -88,10 +89,11 @@ static void read_jobs(struct request *request, struct batching *batching,
 		struct intake *intake = &batching->intake[batching->count++];
 		intake_init(intake);
 		problems->base = base;
-		intake_read_tree(intake, &settings->config, &settings->tasks, job, true,
+		intake_read_tree(intake, &settings->config, &settings->tasks, job, &last,
 				 problems);
 		problems->base = NULL;
 	}
+	free(last.path);
 }
 
 static bool is_too_dependent(const struct batching *batching, const struct config *config,

@@ -66,8 +66,12 @@ void client_remove(struct clients *clients, struct client *client)
 
 void client_expect_within(struct client *client, int64_t us)
 {
-	atomic_store_explicit(&client->deadline_us, clock_boot_us() + us,
-			      memory_order_relaxed);
+	client_expect_until(client, clock_boot_us() + us);
+}
+
+void client_expect_until(struct client *client, int64_t at_us)
+{
+	atomic_store_explicit(&client->deadline_us, at_us, memory_order_relaxed);
 }
 
 void client_expect_nothing(struct client *client)

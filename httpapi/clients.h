@@ -34,6 +34,7 @@ void client_remove(struct clients *clients, struct client *client);
 
 /* The phases. `us` counts from now. */
 void client_expect_within(struct client *client, int64_t us);
+void client_expect_until(struct client *client, int64_t at_us); /* CLOCK_BOOTTIME */
 void client_expect_nothing(struct client *client);
 
 /* Shuts down every connection that is late at `now_us`. How many there are in all. */

@@ -107,6 +107,8 @@ static void on_library_log(void *cls, const char *format, va_list args)
 {
 	char text[512];
 	(void)cls;
+	if (!log_is_wanted(LOG_DEBUG))
+		return; /* of a Unix socket it complains with every answer */
 	vsnprintf(text, sizeof(text), format, args);
 	text[strcspn(text, "\n")] = '\0';
 	log_event(LOG_DEBUG, "http", LOG_TEXT("text", text), LOG_END);

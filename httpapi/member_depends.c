@@ -173,7 +173,7 @@ static bool is_ref(const char *text)
 
 void member_ref(struct reading *reading, const char *pointer, const cJSON *value)
 {
-	if (!reading->is_in_batch)
+	if (!reading->last)
 		problems_add(reading->problems, pointer,
 			     "is for the jobs of a batch (POST /v1/batches)");
 	else if (!cJSON_IsString(value) || !is_ref(value->valuestring))

@@ -14,9 +14,9 @@ struct reading {
 	const struct tasks *tasks;
 	const struct task *task; /* NULL: none, or no such */
 	struct problems *problems;
-	size_t faults_before; /* in `problems`, of the jobs in front of this one */
-	bool is_in_batch;
-	char *program; /* resolved, heap */
+	size_t faults_before;	    /* in `problems`, of the jobs in front of this one */
+	struct found_program *last; /* of the job before it in a batch; NULL: alone */
+	char *program;		    /* resolved, heap */
 	const cJSON *args;
 	const char *content, *from_job; /* of stdin */
 	bool is_base64;

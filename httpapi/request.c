@@ -19,7 +19,9 @@ struct request *request_new(struct client *client, struct MHD_Connection *connec
 	request->number = atomic_fetch_add(&server->request_number, 1) + 1;
 	target_init(&request->target, raw_target);
 	buf_init(&request->body, 0); /* until the route is known */
-	client_expect_within(client, request->settings->config.http.header_deadline_us);
+	client_expect_until(client,
+			    request->began_us +
+				    request->settings->config.http.header_deadline_us);
 	atomic_fetch_add(&server->active, 1);
 	return request;
 }
@@ -35,7 +37,8 @@ void request_free(struct request *request)
 	target_release(&request->target);
 	buf_release(&request->body);
 	free(request->removed);
-	atomic_fetch_sub(&server->held_bytes, request->held_bytes);
+	if (request->held_bytes > 0)
+		atomic_fetch_sub(&server->held_bytes, request->held_bytes);
 	client_expect_within(request->client,
 			     request->settings->config.http.header_deadline_us);
 	settings_give(request->settings);
@@ -67,10 +70,13 @@ struct viewer request_viewer(const struct request *request)
 /* What is left of the time for the whole request, and at most `us`. */
 static void expect_within(const struct request *request, int64_t us)
 {
-	int64_t left_us = request->began_us +
-			  request->settings->config.http.request_deadline_us -
-			  clock_boot_us();
-	client_expect_within(request->client, left_us < us ? left_us : us);
+	int64_t end_us =
+		request->began_us + request->settings->config.http.request_deadline_us;
+	if (us < INT64_MAX) {
+		int64_t then_us = clock_boot_us() + us;
+		end_us = then_us < end_us ? then_us : end_us;
+	}
+	client_expect_until(request->client, end_us);
 }
 
 /* --- judging --- */

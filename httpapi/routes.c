@@ -153,14 +153,16 @@ static bool path_fits(const char *pattern, const struct target *target,
 	for (size_t i = 0; i < target->segments; i++) {
 		if (*pattern++ != '/')
 			return false;
-		size_t length = strcspn(pattern, "/");
 		const char *segment = target->segment[i];
-		if (*pattern == '{')
+		if (*pattern == '{') {
 			*ret_argument = segment;
-		else if (strlen(segment) != length ||
-			 memcmp(segment, pattern, length) != 0)
+			pattern += strcspn(pattern, "/");
+			continue;
+		}
+		while (*segment && *segment == *pattern)
+			segment++, pattern++;
+		if (*segment || (*pattern && *pattern != '/'))
 			return false;
-		pattern += length;
 	}
 	return *pattern == '\0';
 }
@@ -177,20 +179,21 @@ int route_find(struct request *request, struct buf *ret_allow, struct err *err)
 	const char *method = request->method;
 	if (strcmp(method, "HEAD") == 0)
 		method = "GET";
-	bool is_path = false;
 	for (size_t i = 0; i < ARRAY_SIZE(ROUTES); i++) {
 		const char *argument = NULL;
-		if (!path_fits(ROUTES[i].path, &request->target, &argument))
+		if (strcmp(ROUTES[i].method, method) != 0 ||
+		    !path_fits(ROUTES[i].path, &request->target, &argument))
 			continue;
-		if (strcmp(ROUTES[i].method, method) == 0) {
-			request->route = &ROUTES[i];
-			request->argument = argument;
-			return 0;
-		}
-		is_path = true;
-		allow(ret_allow, ROUTES[i].method);
+		request->route = &ROUTES[i];
+		request->argument = argument;
+		return 0;
 	}
-	if (is_path)
+	for (size_t i = 0; i < ARRAY_SIZE(ROUTES); i++) {
+		const char *argument = NULL;
+		if (path_fits(ROUTES[i].path, &request->target, &argument))
+			allow(ret_allow, ROUTES[i].method);
+	}
+	if (ret_allow->length > 0)
 		return err_set(err, ERR_METHOD, "this path takes %s",
 			       buf_text(ret_allow));
 	return err_set(err, ERR_NOT_FOUND, "there is nothing at this path");

@@ -100,12 +100,23 @@ static void read_directory(struct reading *reading, const char *pointer,
 static void read_command(struct reading *reading, const char *pointer, const cJSON *value)
 {
 	const char *text = member_text(reading, pointer, value, PATH_BYTES_MAX);
+	struct found_program *last = reading->last;
 	struct err err = ERR_INIT;
 	if (!text)
 		return;
+	if (last && last->command && strcmp(last->command, text) == 0) {
+		reading->program = mem_strdup(last->path);
+		return;
+	}
 	if (beneath_open_program(&reading->config->exec_roots, text, NULL,
-				 &reading->program, &err) < 0)
+				 &reading->program, &err) < 0) {
 		problems_add(reading->problems, pointer, "%s", err.text);
+		return;
+	}
+	if (last) {
+		free(last->path);
+		*last = (struct found_program){text, mem_strdup(reading->program)};
+	}
 }
 
 static void read_args(struct reading *reading, const char *pointer, const cJSON *value)
@@ -330,15 +341,15 @@ static void fill_defaults(struct submission *submission, const struct config *co
 }
 
 void intake_read_tree(struct intake *intake, const struct config *config,
-		      const struct tasks *tasks, const cJSON *tree, bool is_in_batch,
-		      struct problems *problems)
+		      const struct tasks *tasks, const cJSON *tree,
+		      struct found_program *last, struct problems *problems)
 {
 	struct reading reading = {.intake = intake,
 				  .config = config,
 				  .tasks = tasks,
 				  .problems = problems,
 				  .faults_before = problems->total,
-				  .is_in_batch = is_in_batch};
+				  .last = last};
 	if (cJSON_IsObject(tree))
 		task_choose(&reading, tree);
 	members_read(&reading, "#", tree, SUBMISSION, ARRAY_SIZE(SUBMISSION));
@@ -362,6 +373,6 @@ int intake_read(struct intake *intake, const struct config *config,
 {
 	if (json_parse(body, length, NULL, &intake->tree, err) < 0)
 		return -1;
-	intake_read_tree(intake, config, tasks, intake->tree, false, problems);
+	intake_read_tree(intake, config, tasks, intake->tree, NULL, problems);
 	return 0;
 }

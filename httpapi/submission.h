@@ -42,11 +42,18 @@ int intake_read(struct intake *intake, const struct config *config,
 		const struct tasks *tasks, const char *body, size_t length,
 		struct problems *problems, struct err *err);
 
-/* The same for an object of a body that is parsed already: one job of a batch, when
- * `is_in_batch`. The tree must outlive the intake. */
+/* The program that a job of a batch names, for the next one: nearly always it is the
+ * same, and is then not looked for again. Begins with zeros. */
+struct found_program {
+	const char *command; /* as named; of the batch's tree */
+	char *path;	     /* heap, the holder's to free */
+};
+
+/* The same for an object of a body that is parsed already: one job of a batch, when there
+ * is `last`. The tree must outlive the intake. */
 void intake_read_tree(struct intake *intake, const struct config *config,
-		      const struct tasks *tasks, const cJSON *tree, bool is_in_batch,
-		      struct problems *problems);
+		      const struct tasks *tasks, const cJSON *tree,
+		      struct found_program *last, struct problems *problems);
 
 /* May a request set this environment variable? By the configuration, or with a task by
  * that. NULL: yes; else words that say why not. */

@@ -14,22 +14,29 @@
 #include "httpapi/wait.h"
 #include "httpapi/writer.h"
 
+/* What is said of an ordinary job; without it the buffer would grow to that step by step.
+ */
+#define ANSWER_BYTES_ORDINARY 1000
+
 struct submitting {
 	struct wait wait; /* first: wait.c finds it as request->work */
-	struct intake intake;
+	struct intake
+		*intake; /* by itself: two small blocks are cheaper than one large */
 	struct write write;
 	struct request *request;
 	struct viewer viewer;
 	struct submitted submitted;
 	struct dependency_list depends; /* of what was stored */
 	bool is_dry_run;
-	char key[KEY_BYTES_MAX + 1];
+	char *key; /* NULL: none */
 };
 
 static void submitting_free(void *work)
 {
 	struct submitting *submitting = work;
-	intake_release(&submitting->intake);
+	intake_release(submitting->intake);
+	free(submitting->intake);
+	free(submitting->key);
 	dependency_list_release(&submitting->depends);
 	free(submitting);
 }
@@ -54,7 +61,8 @@ static enum MHD_Result answer_submission(struct request *request)
 	const bool is_dry_run = submitting->is_dry_run;
 	struct buf body = BUF_INIT(ANSWER_BYTES_MAX);
 	struct job_face face;
-	job_face_of_submission(&face, &submitting->intake.submission,
+	buf_reserve(&body, ANSWER_BYTES_ORDINARY);
+	job_face_of_submission(&face, &submitting->intake->submission,
 			       &submitting->submitted, !is_dry_run, &submitting->depends);
 	put_answer(&body, &face, is_dry_run);
 	if (is_dry_run)
@@ -151,7 +159,7 @@ static bool is_to_wait(const struct submitting *submitting)
 static int run_submit(struct queue *queue, struct write *write)
 {
 	struct submitting *submitting = WRITE_WORK(struct submitting, write);
-	const struct submission *submission = &submitting->intake.submission;
+	const struct submission *submission = &submitting->intake->submission;
 	const struct submitted *made = &submitting->submitted;
 	/* Of a transaction that was rolled back: it may be another job this time. */
 	wait_forget(submitting->request);
@@ -175,7 +183,7 @@ static int run_submit(struct queue *queue, struct write *write)
 static enum MHD_Result commit(struct request *request)
 {
 	struct submitting *submitting = request->work;
-	struct submission *submission = &submitting->intake.submission;
+	struct submission *submission = &submitting->intake->submission;
 	submission->traceparent = carried_trace(request);
 	if (submitting->is_dry_run)
 		submission->idempotency_key = NULL;
@@ -196,9 +204,11 @@ static int read_options(struct request *request, struct submitting *submitting,
 	if (lookup_flag(request, "dry_run", &submitting->is_dry_run, err) < 0 ||
 	    lookup_wait(request, &wait->wait_us, &wait->is_preferred, err) < 0)
 		return -1;
-	int has_key = carried_key(request, submitting->key, err);
+	char key[KEY_BYTES_MAX + 1];
+	int has_key = carried_key(request, key, err);
 	if (has_key > 0)
-		submitting->intake.submission.idempotency_key = submitting->key;
+		submitting->intake->submission.idempotency_key = submitting->key =
+			mem_strdup(key);
 	return has_key < 0 ? -1 : 0;
 }
 
@@ -233,7 +243,7 @@ static bool depends_on_others(const struct intake *intake)
 static enum MHD_Result answer_imagined(struct request *request)
 {
 	struct submitting *submitting = request->work;
-	queue_birth(&submitting->intake.submission, &submitting->submitted);
+	queue_birth(&submitting->intake->submission, &submitting->submitted);
 	return answer_submission(request);
 }
 
@@ -241,18 +251,19 @@ enum MHD_Result handle_job_submit(struct request *request)
 {
 	struct submitting *submitting = mem_alloc(sizeof(*submitting));
 	struct err err = ERR_INIT;
-	intake_init(&submitting->intake);
+	submitting->intake = mem_alloc(sizeof(*submitting->intake));
+	intake_init(submitting->intake);
 	request_keep(request, submitting, submitting_free);
 	if (read_options(request, submitting, &err) < 0)
 		return answer_error(request, &err);
 	struct problems problems;
 	problems_init(&problems);
 	enum MHD_Result answered;
-	if (read_submission(request, &submitting->intake, &problems, &err) < 0)
+	if (read_submission(request, submitting->intake, &problems, &err) < 0)
 		answered = answer_error(request, &err);
 	else if (problems.total > 0)
 		answered = answer_problems(request, ERR_INVALID, &problems);
-	else if (submitting->is_dry_run && !depends_on_others(&submitting->intake))
+	else if (submitting->is_dry_run && !depends_on_others(submitting->intake))
 		answered = answer_imagined(request);
 	else
 		answered = commit(request);

@@ -8,13 +8,18 @@
 
 void target_init(struct target *target, const char *raw)
 {
-	*target = (struct target){.raw = mem_strdup(raw)};
+	size_t length = strlen(raw);
+	/* Decoding only shortens; each part needs one NUL, and has a separator for it. */
+	*target = (struct target){
+		.raw = mem_grow(NULL, 2 * length + TARGET_PARAMS_MAX + 5)};
+	memcpy(target->raw, raw, length + 1);
+	target->decoded = target->raw + length + 1;
 }
 
 void target_release(struct target *target)
 {
 	free(target->raw);
-	free(target->decoded);
+	free(target->param);
 	*target = (struct target){0};
 }
 
@@ -123,6 +128,7 @@ static int parse_path(struct target *target, char **out, struct err *err)
 static int parse_query(struct target *target, const char *query, char **out,
 		       struct err *err)
 {
+	target->param = mem_array(TARGET_PARAMS_MAX, sizeof(*target->param));
 	while (*query) {
 		size_t length = strcspn(query, "&");
 		const char *equals = memchr(query, '=', length);
@@ -149,10 +155,8 @@ int target_parse(struct target *target, size_t max_bytes, struct err *err)
 {
 	if (check_alphabet(target->raw, max_bytes, err) < 0)
 		return -1;
-	size_t length = strlen(target->raw);
 	target->path_bytes = strcspn(target->raw, "?");
-	/* Decoding only shortens; each part needs one NUL, and has a separator for it. */
-	char *out = target->decoded = mem_alloc(length + TARGET_PARAMS_MAX + 4);
+	char *out = target->decoded;
 	if (parse_path(target, &out, err) < 0)
 		return -1;
 	if (target->raw[target->path_bytes] != '?')

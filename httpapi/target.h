@@ -19,10 +19,10 @@ struct target_param {
 struct target {
 	char *raw;	   /* as it stood in the request line */
 	size_t path_bytes; /* of raw, before '?' */
-	char *decoded;	   /* what the pointers below point into */
+	char *decoded;	   /* what the pointers below point into; behind raw */
 	const char *segment[TARGET_SEGMENTS_MAX];
 	size_t segments;
-	struct target_param param[TARGET_PARAMS_MAX];
+	struct target_param *param; /* NULL without any */
 	size_t params;
 };
 

@@ -169,6 +169,19 @@ def test_a_batch_is_stored_in_one_piece_and_answered_in_its_order(server):  # no
                       made["id"].replace("-", "")) == [(1, 4)]
 
 
+def test_each_job_has_the_program_it_names(server):  # noqa: F811
+    """Whatever its neighbours name: the same by another name, something else, something wrong."""
+    good = ["true", "true", "/usr/bin/true", "echo", "echo", "true"]
+    answer = send(server, [item(command=name, args=["x"]) for name in good])
+    assert answer.status == 201, answer
+    stored = [server.request("GET", f"/v1/jobs/{job['id']}").json()["command"] for job in answer.json()["jobs"]]
+    assert [os.path.basename(argv[0]) for argv in stored] == [os.path.basename(name) for name in good]
+    wrong = ["true", "no such", "no such", "true", "/etc/passwd", "true"]
+    answer = send(server, [item(command=name) for name in wrong])
+    assert answer.status == 422, answer
+    assert pointers(answer) == {"#/jobs/1/command", "#/jobs/2/command", "#/jobs/4/command"}
+
+
 def test_a_batch_may_wait_for_jobs_that_are_there(reeve):
     reeve.start()
     good, bad = reeve.run("true"), reeve.run("false")
