@@ -65,7 +65,7 @@ CREATE TABLE jobs (
     CHECK (retry GLOB '{*}'), depends_rule /* NULL: all of its dependencies; any: one is enough */ TEXT
     CHECK (depends_rule = 'any'), stdin_from /* row of the job whose stdout is its standard input */ INTEGER, batch /* the batch it came with, UUIDv7 */ BLOB
     CHECK (length(batch) = 16), rerun_of /* uuid of the job that it repeats */ BLOB
-    CHECK (length(rerun_of) = 16), unique_key /* names work of which its owner has one alive */ TEXT, queued_at /* since when it may start; the order inside its owner's turn */ INTEGER, callback /* {"url": "https://...", "on": ["started", "final", "failed", ...]}; NULL: nobody is told */ TEXT CHECK (callback GLOB '{*}'), -- raised by every change; the ETag
+    CHECK (length(rerun_of) = 16), unique_key /* names work of which its owner has one alive */ TEXT, queued_at /* since when it may start; the order inside its owner's turn */ INTEGER, callback /* {"url": "https://...", "on": ["started", "final", "failed", ...]}; NULL: nobody is told */ TEXT CHECK (callback GLOB '{*}'), spare /* room for the times and words of its end; NULL when it is over */ BLOB, -- raised by every change; the ETag
     CHECK (exit_code IS NULL OR signal IS NULL),
     -- no job is over without a time, or before it began; so none is born so either
     CHECK ((finished_at IS NULL) = (state = 'waiting' OR state = 'queued' OR state = 'running')),
@@ -73,12 +73,6 @@ CREATE TABLE jobs (
 ) STRICT;
 
 CREATE INDEX jobs_stopping ON jobs (id) WHERE state = 'running' AND stop_by IS NOT NULL;
-
-CREATE INDEX jobs_by_owner ON jobs (owner, id);
-
-CREATE INDEX jobs_by_state ON jobs (state, id);
-
-CREATE INDEX jobs_by_owner_state ON jobs (owner, state, id);
 
 CREATE TRIGGER jobs_move BEFORE UPDATE OF state ON jobs
 WHEN NEW.state <> OLD.state
@@ -159,10 +153,8 @@ CREATE TABLE events (
     state     TEXT,                       -- of the job afterwards
     principal TEXT,                       -- who asked; NULL: Reeve itself
     data      TEXT,                       -- JSON object: the rest
-    hash      BLOB NOT NULL CHECK (length(hash) = 32) -- SHA-256(previous hash || canonical row)
+    hash      BLOB NOT NULL CHECK (length(hash) = 24 OR length(hash) = 32) -- of SHA-256(previous hash || canonical row) the first 24; 32 in old rows
 ) STRICT;
-
-CREATE INDEX events_by_job ON events (job_id, id);
 
 CREATE TRIGGER jobs_final BEFORE UPDATE ON jobs
 WHEN NEW.state = OLD.state
@@ -249,8 +241,6 @@ CREATE INDEX jobs_overdue ON jobs (deadline_at)
 
 CREATE UNIQUE INDEX jobs_unique ON jobs (owner, unique_key)
  WHERE unique_key IS NOT NULL AND (state = 'waiting' OR state = 'queued' OR state = 'running');
-
-CREATE INDEX jobs_by_batch ON jobs (batch, id) WHERE batch IS NOT NULL;
 
 CREATE TABLE dependencies (
     -- One job waits for how another one ends. Rows may be added by hand to a job that waits (hold it
@@ -474,10 +464,6 @@ CREATE TABLE job_labels (
     PRIMARY KEY (label, job_id)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX jobs_by_queue ON jobs (queue, id) WHERE queue <> 'default';
-
-CREATE INDEX jobs_by_task ON jobs (task, id) WHERE task IS NOT NULL;
-
 CREATE INDEX jobs_by_finished ON jobs (finished_at) WHERE finished_at IS NOT NULL;
 
 CREATE TABLE kept_jobs (
@@ -503,7 +489,7 @@ CREATE TABLE chain_heads (
     -- Events up to and including this one were pruned; the chain goes on from its hash. Each was
     -- itself recorded in the chain, by the event `pruned` that names the same hash.
     event_id  INTEGER PRIMARY KEY,
-    hash      BLOB NOT NULL CHECK (length(hash) = 32),
+    hash      BLOB NOT NULL CHECK (length(hash) = 24 OR length(hash) = 32),
     before    INTEGER NOT NULL,           -- all of them were older than this moment
     pruned_at INTEGER NOT NULL
 ) STRICT;
@@ -680,12 +666,6 @@ CREATE TABLE callbacks (
 
 CREATE INDEX callbacks_pending ON callbacks (host, next_at, id) WHERE state = 'pending';
 
-CREATE INDEX callbacks_by_owner ON callbacks (owner, id);
-
-CREATE INDEX callbacks_by_state ON callbacks (state, id) WHERE state <> 'delivered';
-
-CREATE INDEX callbacks_by_job ON callbacks (job_id, id);
-
 CREATE INDEX callbacks_orphans ON callbacks (ended_at) WHERE is_orphan = 1;
 
 CREATE TRIGGER callbacks_no_other BEFORE UPDATE OF id, webhook_id, job_id, owner, kind, attempt, url, host, body, created_at ON callbacks
@@ -733,3 +713,21 @@ CREATE TRIGGER output_no_other BEFORE UPDATE OF job_id, attempt, stdout_bytes, s
 BEGIN
     SELECT RAISE(ABORT, 'what was written never changes');
 END;
+
+CREATE INDEX events_by_job ON events (job_id);
+
+CREATE INDEX jobs_by_state ON jobs (state);
+
+CREATE INDEX jobs_by_queue ON jobs (queue) WHERE queue <> 'default';
+
+CREATE INDEX jobs_by_task ON jobs (task) WHERE task IS NOT NULL;
+
+CREATE INDEX jobs_by_batch ON jobs (batch) WHERE batch IS NOT NULL;
+
+CREATE INDEX callbacks_by_owner ON callbacks (owner);
+
+CREATE INDEX callbacks_by_state ON callbacks (state) WHERE state <> 'delivered';
+
+CREATE INDEX callbacks_by_job ON callbacks (job_id);
+
+CREATE INDEX jobs_by_owner_state ON jobs (owner, iif(state = 'succeeded', x'', state));

@@ -92,8 +92,17 @@ def worker_start(bench):
 
 
 def make_history(folder, count):
-    """Fills a state directory with jobs that ended during the last month: each with its attempt,
-    its events and eight bytes of output, by the product's own functions."""
-    subprocess.run(["nice", os.path.join(harness.TESTS, "history"), folder, str(count), "0", "30", "1"],
-                   check=True, timeout=48 * LIMIT_S)
+    """Fills a state directory with no-op jobs that ended during the last month: each with its
+    attempt and its events, one of ten with eight bytes of output, by the product's own functions."""
+    subprocess.run(["nice", os.path.join(harness.TESTS, "history"), "-n", "-o", "10", folder, str(count),
+                    "0", "30", "1"], check=True, timeout=48 * LIMIT_S)
     os.sync()  # not in the time of what is measured next
+
+
+def history_bytes(db, size, count):
+    """(bytes of the file a finished job without output, with eight bytes of it)."""
+    output = sum(db.execute("SELECT coalesce(sum(pgsize), 0) FROM dbstat WHERE name = ?", (name,)).fetchone()[0]
+                 for name in ("output", "sqlite_autoindex_output_1"))
+    outputs = db.execute("SELECT count(*) FROM output").fetchone()[0]
+    each = (size - output) / count
+    return each, each + output / max(1, outputs)

@@ -65,8 +65,9 @@ static void storage_open(struct storage *storage, const char *path, char **migra
 	storage->job =
 		prepare(storage,
 			"INSERT INTO jobs (uuid, owner, command, environment, labels, "
-			"submitted_at) "
-			"VALUES (?1, 'uid:1000', '[\"/usr/bin/true\"]', '{}', '{}', ?2)");
+			"submitted_at, queued_at, spare) "
+			"VALUES (?1, 'uid:1000', '[\"/usr/bin/true\"]', '{}', '{}', ?2, ?2, "
+			"zeroblob(12))");
 	storage->event = prepare(
 		storage, "INSERT INTO events (at, job_id, kind, state, principal, hash) "
 			 "VALUES (?1, ?2, 'submitted', 'queued', 'uid:1000', ?3)");
@@ -83,7 +84,7 @@ static void run(const struct storage *storage, sqlite3_stmt *statement)
  * order. */
 static void insert(const struct storage *storage, int64_t serial)
 {
-	unsigned char uuid[16] = {0}, hash[32] = {0};
+	unsigned char uuid[16] = {0}, hash[24] = {0};
 	const int64_t at = now_ns() / 1000;
 	for (int i = 0; i < 8; i++) {
 		uuid[i] = (unsigned char)(at >> (56 - 8 * i));

@@ -153,6 +153,8 @@ ROWS = (
         history=True),
     Row("history_bytes", "history", "database file, a finished job", "bytes", must=(at_most(600),),
         only_history=True),
+    Row("history_output_bytes", "history", "the same with eight bytes of output", "bytes",
+        only_history=True),
     Row("status_of_any_age", "history", "status of jobs from all over the history", "/s",
         rates.status_of_any_age, only_history=True, must=(beside("status"),)),
     # growth

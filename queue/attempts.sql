@@ -3,8 +3,8 @@
 -- The code of the attempt before goes: it is not how this one ended.
 -- name: claim_move
 UPDATE jobs
-   SET state = 'running', reason = 'starting', attempt = attempt + 1, started_at = NULL,
-       exit_code = NULL, signal = NULL, version = version + 1
+   SET state = 'running', reason = 'starting', spare = NULL, attempt = attempt + 1,
+       started_at = NULL, exit_code = NULL, signal = NULL, version = version + 1
  WHERE id = ?1
 
 -- name: attempt_insert
@@ -47,10 +47,12 @@ UPDATE attempts
 -- name: attempt_close
 UPDATE attempts SET state = ?3, outcome = ?4, ended_at = ?5 WHERE job_id = ?1 AND number = ?2
 
+-- Its place among the queued ones is of no use any more, and would be kept ten million times.
 -- name: job_end
 UPDATE jobs
-   SET state = ?2, reason = ?3, started_at = coalesce(?4, started_at), finished_at = ?5,
-       exit_code = ?6, signal = ?7, stop_reason = coalesce(stop_reason, ?8), version = version + 1
+   SET state = ?2, reason = ?3, queued_at = NULL,
+       started_at = coalesce(?4, started_at), finished_at = ?5, exit_code = ?6, signal = ?7,
+       stop_reason = coalesce(stop_reason, ?8), version = version + 1
  WHERE id = ?1
 
 -- The attempt never ran: as if it had not been claimed, but for its number.

@@ -28,11 +28,19 @@ enum statement {
 const char *statement_sql(enum statement id);
 const char *statement_name(enum statement id);
 
+/* The hash of an event: SHA-256 cut to 192 bits (as in NIST SP 800-208), or whole in a row
+ * of an earlier version. */
+#define EVENT_HASH_BYTES 24
+struct event_hash {
+	uint8_t data[DIGEST_BYTES];
+	size_t bytes; /* 24 or 32 */
+};
+
 /* The end of the event chain, for one transaction only. */
 struct event_chain {
 	bool is_known;
 	int64_t id;
-	uint8_t hash[DIGEST_BYTES];
+	struct event_hash hash;
 };
 
 struct queue {
@@ -243,7 +251,12 @@ int event_of_move(struct queue *queue, int64_t job_row, const char *kind,
 /* The row of a statement with the columns of event_list (history.c). */
 void event_fill(sqlite3_stmt *stmt, struct event *ret);
 
-/* hash = SHA-256(previous || canonical row); `hash` holds the previous one before. */
-void event_hash(const struct event_row *row, uint8_t hash[DIGEST_BYTES]);
+/* SHA-256(previous || canonical row), of which the first bytes are the row's hash. */
+void event_hash_make(const struct event_row *row, const struct event_hash *previous,
+		     uint8_t ret[DIGEST_BYTES]);
+/* What a row has as its hash; false, and nothing is changed, when that is none. */
+bool event_hash_read(sqlite3_stmt *stmt, int column, struct event_hash *ret);
+/* What stands before the first row. */
+struct event_hash event_hash_none(void);
 
 #endif

@@ -66,7 +66,7 @@ SELECT depends_rule,
 
 -- name: job_skip
 UPDATE jobs
-   SET state = 'skipped', reason = 'dependency', finished_at = ?2, version = version + 1
+   SET state = 'skipped', reason = 'dependency', spare = NULL, finished_at = ?2, version = version + 1
  WHERE id = ?1
 
 -- name: unresolved_insert
@@ -174,11 +174,12 @@ INSERT INTO jobs (uuid, owner, submitted_at, state, reason, queued_at, finished_
                   depends_rule, rerun_of, name, queue, priority, command, environment,
                   working_directory, labels, stdin_bytes, timeout_us, kill_grace_us,
                   output_bytes_max, output_policy, task, task_hash, parameters,
-                  success_exit_codes, deadline_us, retry, max_attempts, callback)
+                  success_exit_codes, deadline_us, retry, max_attempts, callback, spare)
 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, CASE WHEN ?10 THEN depends_rule END, uuid, name, queue,
        priority, command, environment, working_directory, labels, stdin_bytes, timeout_us,
        kill_grace_us, output_bytes_max, output_policy, task, task_hash, parameters,
-       success_exit_codes, deadline_us, retry, max_attempts, callback
+       success_exit_codes, deadline_us, retry, max_attempts, callback,
+       iif(?7 IS NULL, zeroblob(12), NULL)
   FROM jobs
  WHERE id = ?11
 

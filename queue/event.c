@@ -29,11 +29,28 @@ static void add_text(struct digest *digest, const char *text)
 	add_field(digest, text, text != NULL ? strlen(text) : 0);
 }
 
-void event_hash(const struct event_row *row, uint8_t hash[DIGEST_BYTES])
+struct event_hash event_hash_none(void)
+{
+	return (struct event_hash){.bytes = DIGEST_BYTES};
+}
+
+bool event_hash_read(sqlite3_stmt *stmt, int column, struct event_hash *ret)
+{
+	const void *data = sqlite3_column_blob(stmt, column);
+	const size_t bytes = (size_t)sqlite3_column_bytes(stmt, column);
+	if (data == NULL || (bytes != EVENT_HASH_BYTES && bytes != DIGEST_BYTES))
+		return false;
+	memcpy(ret->data, data, bytes);
+	ret->bytes = bytes;
+	return true;
+}
+
+void event_hash_make(const struct event_row *row, const struct event_hash *previous,
+		     uint8_t ret[DIGEST_BYTES])
 {
 	struct digest digest;
 	digest_init(&digest);
-	digest_add(&digest, hash, DIGEST_BYTES);
+	digest_add(&digest, previous->data, previous->bytes);
 	add_number(&digest, true, row->id);
 	add_number(&digest, true, row->at);
 	add_number(&digest, row->has_job, row->job_row);
@@ -41,7 +58,7 @@ void event_hash(const struct event_row *row, uint8_t hash[DIGEST_BYTES])
 	add_text(&digest, row->state);
 	add_text(&digest, row->principal);
 	add_text(&digest, row->data);
-	digest_end(&digest, hash);
+	digest_end(&digest, ret);
 }
 
 /* The end of the chain: the last row, or id 0 and 32 zero bytes before the first. */
@@ -52,12 +69,10 @@ static int chain_load(struct queue *queue, struct err *err)
 		return -1;
 	const int found = db_step(queue, stmt, err);
 	queue->chain.id = 0;
-	memset(queue->chain.hash, 0, DIGEST_BYTES);
+	queue->chain.hash = event_hash_none();
 	if (found == 1) {
 		queue->chain.id = sqlite3_column_int64(stmt, 0);
-		const void *hash = sqlite3_column_blob(stmt, 1);
-		if (hash != NULL && sqlite3_column_bytes(stmt, 1) == DIGEST_BYTES)
-			memcpy(queue->chain.hash, hash, DIGEST_BYTES);
+		(void)event_hash_read(stmt, 1, &queue->chain.hash);
 	}
 	db_end(stmt);
 	queue->chain.is_known = found >= 0;
@@ -73,18 +88,17 @@ int event_append(struct queue *queue, const struct event_row *row, struct err *e
 		return -1;
 	struct event_row next = *row;
 	next.id = queue->chain.id + 1;
-	uint8_t hash[DIGEST_BYTES];
-	memcpy(hash, queue->chain.hash, sizeof hash);
-	event_hash(&next, hash);
+	struct event_hash hash = {.bytes = EVENT_HASH_BYTES};
+	event_hash_make(&next, &queue->chain.hash, hash.data);
 	if (db_run(queue, STATEMENT_EVENT_INSERT,
 		   BINDS(as_int(next.id), as_int(next.at),
 			 as_int_if(next.has_job, next.job_row), as_text(next.kind),
 			 as_text(next.state), as_text(next.principal), as_text(next.data),
-			 as_blob(hash, sizeof hash)),
+			 as_blob(hash.data, hash.bytes)),
 		   err) < 0)
 		return -1;
 	queue->chain.id = next.id;
-	memcpy(queue->chain.hash, hash, sizeof hash);
+	queue->chain.hash = hash;
 	return 0;
 }
 

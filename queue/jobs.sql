@@ -7,10 +7,11 @@ INSERT INTO jobs (uuid, owner, name, queue, priority, command, environment, work
                   labels, stdin_bytes, timeout_us, kill_grace_us, output_bytes_max, output_policy,
                   traceparent, submitted_at, task, task_hash, parameters, success_exit_codes,
                   state, reason, run_at, expires_at, deadline_us, retry, max_attempts, queued_at,
-                  depends_rule, stdin_from, batch, rerun_of, unique_key, finished_at, callback)
+                  depends_rule, stdin_from, batch, rerun_of, unique_key, finished_at, callback,
+                  spare)
 VALUES (?1, ?2, ?3, coalesce(?4, 'default'), ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
         ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, max(?27, 1), ?28, ?29, ?30, ?31, ?32, ?33,
-        ?34, ?35)
+        ?34, ?35, iif(?34 IS NULL, zeroblob(12), NULL))
 
 -- Once for all jobs that were accepted with it.
 -- name: task_definition_keep
@@ -79,15 +80,19 @@ SELECT id, owner = coalesce(?3, owner) AS is_visible
  ORDER BY uuid
  LIMIT ?4
 
--- By jobs_by_owner, from its newest end.
+-- The newest of each state, by jobs_by_owner_state; NULL: there is none.
 -- name: job_last
-SELECT id FROM jobs WHERE owner = ?1 ORDER BY id DESC LIMIT 1
+SELECT max((SELECT max(j.id)
+              FROM jobs j
+             WHERE j.owner = ?1
+               AND iif(j.state = 'succeeded', x'', j.state) = iif(s.state = 'succeeded', x'', s.state)))
+  FROM job_states s
 
 -- Before it started, a cancel is final.
 -- name: job_cancel
 UPDATE jobs
    SET state = 'cancelled', reason = 'cancel', stop_reason = 'cancel', stop_by = ?2,
-       stop_text = ?3, finished_at = ?4, version = version + 1
+       stop_text = ?3, queued_at = NULL, spare = NULL, finished_at = ?4, version = version + 1
  WHERE id = ?1
 
 -- While it runs, the worker is asked; the first recorded reason stays.

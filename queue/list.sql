@@ -9,23 +9,27 @@ SELECT id FROM jobs WHERE id < ?1 AND id > ?2 ORDER BY id DESC LIMIT ?3
 -- name: list_all_asc
 SELECT id FROM jobs WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3
 
--- By jobs_by_owner.
--- name: list_owner_desc
-SELECT id FROM jobs WHERE owner = ?4 AND id < ?1 AND id > ?2 ORDER BY id DESC LIMIT ?3
--- name: list_owner_asc
-SELECT id FROM jobs WHERE owner = ?4 AND id > ?1 AND id < ?2 ORDER BY id LIMIT ?3
-
 -- By jobs_by_state.
 -- name: list_state_desc
 SELECT id FROM jobs WHERE state = ?4 AND id < ?1 AND id > ?2 ORDER BY id DESC LIMIT ?3
 -- name: list_state_asc
 SELECT id FROM jobs WHERE state = ?4 AND id > ?1 AND id < ?2 ORDER BY id LIMIT ?3
 
--- By jobs_by_owner_state.
+-- By jobs_by_owner_state, which has nothing for the state of most jobs.
 -- name: list_owner_state_desc
-SELECT id FROM jobs WHERE owner = ?4 AND state = ?5 AND id < ?1 AND id > ?2 ORDER BY id DESC LIMIT ?3
+SELECT id
+  FROM jobs
+ WHERE owner = ?4 AND iif(state = 'succeeded', x'', state) = iif(?5 = 'succeeded', x'', ?5)
+   AND id < ?1 AND id > ?2
+ ORDER BY id DESC
+ LIMIT ?3
 -- name: list_owner_state_asc
-SELECT id FROM jobs WHERE owner = ?4 AND state = ?5 AND id > ?1 AND id < ?2 ORDER BY id LIMIT ?3
+SELECT id
+  FROM jobs
+ WHERE owner = ?4 AND iif(state = 'succeeded', x'', state) = iif(?5 = 'succeeded', x'', ?5)
+   AND id > ?1 AND id < ?2
+ ORDER BY id
+ LIMIT ?3
 
 -- By jobs_by_queue, which leaves out the default queue.
 -- name: list_queue_desc

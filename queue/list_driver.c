@@ -1,7 +1,7 @@
 /* list_driver.c - which index drives a list, and its rows in chunks (see list_walk.h). */
 #include "queue/list_walk.h"
 
-#define STREAMS_MAX 128 /* owners times states */
+#define STREAMS_MAX (FILTER_VALUES_MAX * JOB_STATE_COUNT_) /* owners times states */
 /* An index with fewer rows than this to walk is taken at once. */
 #define PROBE_ROWS 1000
 
@@ -10,6 +10,7 @@ struct list_driver {
 	enum list_filter value[2]; /* the first and the second part of the key */
 	int values;
 	bool is_for_living; /* only where all states asked for are those of living jobs */
+	bool is_any_state;  /* all states are walked, whichever are asked for */
 	bool is_finished;   /* by finished_at, else by id */
 	enum statement desc, asc;
 };
@@ -32,11 +33,26 @@ static const struct list_driver DRIVERS[] = {
 	 .value = {FILTER_OWNER, FILTER_STATE}},
 	{BY(QUEUE), .serves = BIT(FILTER_QUEUE), .values = 1, .value = {FILTER_QUEUE}},
 	{BY(STATE), .serves = BIT(FILTER_STATE), .values = 1, .value = {FILTER_STATE}},
-	{BY(OWNER), .serves = BIT(FILTER_OWNER), .values = 1, .value = {FILTER_OWNER}},
+	{BY(OWNER_STATE), .serves = BIT(FILTER_OWNER), .values = 2,
+	 .value = {FILTER_OWNER, FILTER_STATE}, .is_any_state = true},
 	{BY(ALL)},
 };
 static const struct list_driver FINISHED_DRIVER = {BY(FINISHED), .is_finished = true};
+
+#define STATE_WORD_(state, word, is_final) word,
+static const struct filter_values ANY_STATE = {
+	.value = {JOB_STATES(STATE_WORD_)}, .count = JOB_STATE_COUNT_ - 1};
+#undef STATE_WORD_
 /* clang-format on */
+
+/* The values of a part of a driver's key that are walked. */
+static const struct filter_values *key_values(const struct list_walk *walk,
+					      const struct list_driver *driver, int part)
+{
+	const enum list_filter filter = driver->value[part];
+	return driver->is_any_state && filter == FILTER_STATE ? &ANY_STATE
+							      : &walk->filter.any[filter];
+}
 
 bool walk_is_descending(const struct list_walk *walk)
 {
@@ -110,8 +126,8 @@ static struct list_stream *streams_make(const struct list_walk *walk,
 					const struct list_driver *driver,
 					size_t *ret_count)
 {
-	const struct filter_values *first = &walk->filter.any[driver->value[0]];
-	const struct filter_values *second = &walk->filter.any[driver->value[1]];
+	const struct filter_values *first = key_values(walk, driver, 0);
+	const struct filter_values *second = key_values(walk, driver, 1);
 	const size_t firsts = driver->values > 0 ? first->count : 1;
 	const size_t seconds = driver->values > 1 ? second->count : 1;
 	struct list_stream *stream = mem_array(firsts * seconds, sizeof *stream);
@@ -138,7 +154,7 @@ static bool may_drive(const struct list_walk *walk, const struct list_driver *dr
 {
 	size_t streams = 1;
 	for (int i = 0; i < driver->values; i++)
-		streams *= walk->filter.any[driver->value[i]].count;
+		streams *= key_values(walk, driver, i)->count;
 	if (streams == 0 || streams > STREAMS_MAX)
 		return false;
 	if (driver->serves == BIT(FILTER_QUEUE))

@@ -12,15 +12,13 @@
 int chain_head_load(struct queue *queue, struct chain_head *ret, struct err *err)
 {
 	sqlite3_stmt *stmt;
-	*ret = (struct chain_head){.id = 0};
+	*ret = (struct chain_head){.hash = event_hash_none()};
 	if (db_start(queue, STATEMENT_CHAIN_HEAD, NO_BINDS, &stmt, err) != 0)
 		return -1;
 	const int found = db_step(queue, stmt, err);
 	if (found == 1) {
-		const void *hash = sqlite3_column_blob(stmt, 1);
 		ret->id = sqlite3_column_int64(stmt, 0);
-		if (hash != NULL && sqlite3_column_bytes(stmt, 1) == DIGEST_BYTES)
-			memcpy(ret->hash, hash, DIGEST_BYTES);
+		(void)event_hash_read(stmt, 1, &ret->hash);
 		ret->before = sqlite3_column_int64(stmt, 2);
 	}
 	db_end(stmt);
@@ -35,7 +33,7 @@ bool chain_head_is_named(const struct chain_head *head, const char *kind,
 	if (!text_equal(kind, "pruned") || data == NULL ||
 	    json_parse(data, strlen(data), NULL, &tree, NULL) < 0)
 		return false;
-	text_hex(head->hash, DIGEST_BYTES, hex);
+	text_hex(head->hash.data, head->hash.bytes, hex);
 	clock_format(head->before, before);
 	const cJSON *through = json_get(tree, "through");
 	const bool is_named =
@@ -64,14 +62,12 @@ static int span_find(struct queue *queue, int64_t after, int64_t before, int64_t
 		     &stmt, err) != 0)
 		return -1;
 	while ((more = db_step(queue, stmt, err)) == 1) {
-		const void *hash = sqlite3_column_blob(stmt, 3);
-		if (sqlite3_column_int64(stmt, 1) >= before || hash == NULL ||
-		    sqlite3_column_bytes(stmt, 3) != DIGEST_BYTES) {
+		if (sqlite3_column_int64(stmt, 1) >= before ||
+		    !event_hash_read(stmt, 3, &ret->head.hash)) {
 			more = 0;
 			break;
 		}
 		ret->head.id = sqlite3_column_int64(stmt, 0);
-		memcpy(ret->head.hash, hash, DIGEST_BYTES);
 		ret->events++;
 		if (!text_equal((const char *)sqlite3_column_text(stmt, 2), "pruned"))
 			ret->is_worth_it = true;
@@ -84,7 +80,7 @@ static int head_event(struct queue *queue, const struct retention *run,
 		      const struct span *span, int64_t now, struct err *err)
 {
 	char hex[DIGEST_HEX_BYTES], before[CLOCK_TEXT_BYTES], data[256];
-	text_hex(span->head.hash, DIGEST_BYTES, hex);
+	text_hex(span->head.hash.data, span->head.hash.bytes, hex);
 	clock_format(span->head.before, before);
 	(void)snprintf(data, sizeof data,
 		       "{\"through\":%lld,\"hash\":\"%s\",\"before\":\"%s\",\"events\":%"
@@ -115,7 +111,8 @@ static int head_move(struct queue *queue, struct retention *run, int64_t from,
 	}
 	if (found < 0 || head_event(queue, run, span, now, err) != 0 ||
 	    db_run(queue, STATEMENT_CHAIN_HEAD_INSERT,
-		   BINDS(as_int(span->head.id), as_blob(span->head.hash, DIGEST_BYTES),
+		   BINDS(as_int(span->head.id),
+			 as_blob(span->head.hash.data, span->head.hash.bytes),
 			 as_int(span->head.before), as_int(now)),
 		   err) < 0 ||
 	    timed_commit(queue, &timed, run, err) != 0) {

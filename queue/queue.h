@@ -550,8 +550,9 @@ struct verify_result {
 /* Walks the event chain and checks the stored hashes of outputs. 0 all fits, 1 something
  * does not (see ret), -1 could not be read.
  *
- * The chain: hash = SHA-256(previous hash || canonical row); before the first row the
- * previous hash is 32 zero bytes. The canonical row is the columns id, at, job_id, kind,
+ * The chain: hash = the first 24 bytes of SHA-256(previous hash || canonical row), all 32
+ * in rows of an earlier version; the previous hash goes in as it is stored, before the
+ * first row 32 zero bytes. The canonical row is the columns id, at, job_id, kind,
  * state, principal, data in this order, each as a length of 4 bytes (little endian) and
  * that many bytes: an integer as 8 bytes little endian (two's complement), a text as its
  * UTF-8, NULL as the length 0xffffffff with nothing after it. Ids follow each other

@@ -70,7 +70,7 @@ int prune_old_events(struct queue *queue, struct retention *run, struct err *err
 /* The newest head of the chain: 1, 0 it begins at the beginning, -1. */
 struct chain_head {
 	int64_t id, before;
-	uint8_t hash[DIGEST_BYTES];
+	struct event_hash hash;
 };
 int chain_head_load(struct queue *queue, struct chain_head *ret, struct err *err);
 /* Does this event vouch for that head? */

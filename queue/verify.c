@@ -41,23 +41,22 @@ static void event_is_bad(struct verify_result *result, int64_t id, const char *w
 	complain(result, "event %lld %s", (long long)id, what);
 }
 
-/* `hash` is that of the row before, and becomes that of this row. */
-static void event_verify(sqlite3_stmt *stmt, int64_t previous_id,
-			 uint8_t hash[DIGEST_BYTES], struct verify_result *result)
+/* `hash` is that of the row before, and becomes that of this row. A stored one that was cut
+ * by hand still fits its own row, but not the next. */
+static void event_verify(sqlite3_stmt *stmt, int64_t previous_id, struct event_hash *hash,
+			 struct verify_result *result)
 {
 	const struct event_row row = event_of(stmt);
-	const void *stored = sqlite3_column_blob(stmt, 7);
-	const bool has_hash = sqlite3_column_bytes(stmt, 7) == DIGEST_BYTES;
-	event_hash(&row, hash);
+	uint8_t made[DIGEST_BYTES];
+	event_hash_make(&row, hash, made);
+	const bool has_hash = event_hash_read(stmt, 7, hash);
 	if (row.id != previous_id + 1)
 		event_is_bad(result, row.id,
 			     "does not follow the one before: some are missing");
-	else if (!has_hash || memcmp(hash, stored, DIGEST_BYTES) != 0)
+	else if (!has_hash || memcmp(made, hash->data, hash->bytes) != 0)
 		event_is_bad(result, row.id, "was changed: its hash does not fit");
 	else
 		result->events++;
-	if (has_hash)
-		memcpy(hash, stored, DIGEST_BYTES);
 }
 
 /* An event that tells of jobs that were pruned must fit their tombstones. 0 or -1. */
@@ -97,16 +96,15 @@ static int events_walk(struct queue *queue, struct walk *walk, int64_t given,
 		       struct verify_result *result, struct err *err)
 {
 	sqlite3_stmt *stmt;
-	uint8_t hash[DIGEST_BYTES];
+	struct event_hash hash = walk->head.hash;
 	int64_t last = walk->head.id;
 	int more;
-	memcpy(hash, walk->head.hash, sizeof hash);
 	if (db_start(queue, STATEMENT_EVENT_ALL, BINDS(as_int(last)), &stmt, err) != 0)
 		return -1;
 	while ((more = db_step(queue, stmt, err)) == 1) {
 		const struct event_row row = event_of(stmt);
 		int64_t stones = 0;
-		event_verify(stmt, last, hash, result);
+		event_verify(stmt, last, &hash, result);
 		walk->is_head_named =
 			walk->is_head_named ||
 			chain_head_is_named(&walk->head, row.kind, row.data);

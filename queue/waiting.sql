@@ -34,7 +34,8 @@ UPDATE jobs SET state = 'queued', reason = NULL, queued_at = ?2, version = versi
 -- Its last attempt's exit code, if it had one, stays.
 -- name: job_expire
 UPDATE jobs
-   SET state = 'failed', reason = 'expired', finished_at = ?2, version = version + 1
+   SET state = 'failed', reason = 'expired', queued_at = NULL, spare = NULL, finished_at = ?2,
+       version = version + 1
  WHERE id = ?1 AND finished_at IS NULL
 
 -- name: job_wait

@@ -289,7 +289,11 @@ WRONG = {
         "SELECT job_id, label FROM job_labels "
         "EXCEPT SELECT j.id, l.key || '=' || l.value FROM jobs j, json_each(j.labels) l",
     "an attempt was made of a job that was never queued":
-        "SELECT a.* FROM attempts a JOIN jobs j ON j.id = a.job_id WHERE j.queued_at IS NULL",
+        "SELECT a.* FROM attempts a WHERE NOT EXISTS (SELECT 1 FROM events e WHERE e.job_id = a.job_id "
+        "AND e.state = 'queued')",
+    "a job that is over is kept as one that waits for its turn":
+        "SELECT * FROM jobs WHERE finished_at IS NOT NULL AND attempt > 0 AND state <> 'skipped' "
+        "AND queued_at IS NOT NULL",
     "an attempt has no end":
         "SELECT * FROM attempts WHERE ended_at IS NULL",
     "a job has not one end in its history":

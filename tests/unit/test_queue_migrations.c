@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include "migrations.h"
+#include "queue/db.h"
 #include "tests/unit/dependency_scene.h"
 
 /* a migration is longer than the 4,095 characters every compiler must take */
@@ -39,6 +40,35 @@ static const char ROWS[] =
 	"INSERT INTO idempotency (principal, key, body_hash, job_id, created_at)"
 	" VALUES ('uid:1', 'key', zeroblob(32), 1, 10);";
 
+/* The first two events, with hashes of 32 bytes as all had then. */
+static void make_events(sqlite3 *db)
+{
+	struct event_hash hash = event_hash_none();
+	sqlite3_stmt *stmt;
+	assert_int_equal(
+		sqlite3_prepare_v2(db,
+				   "INSERT INTO events (id, at, job_id, kind, state, hash)"
+				   " VALUES (?1, ?2, ?1, 'submitted', 'queued', ?3)",
+				   -1, &stmt, NULL),
+		SQLITE_OK);
+	for (int id = 1; id <= 2; id++) {
+		const struct event_row row = {.id = id,
+					      .at = 10 * id,
+					      .has_job = true,
+					      .job_row = id,
+					      .kind = "submitted",
+					      .state = "queued"};
+		const struct event_hash previous = hash;
+		event_hash_make(&row, &previous, hash.data);
+		sqlite3_bind_int(stmt, 1, id);
+		sqlite3_bind_int64(stmt, 2, row.at);
+		sqlite3_bind_blob(stmt, 3, hash.data, DIGEST_BYTES, SQLITE_STATIC);
+		assert_int_equal(sqlite3_step(stmt), SQLITE_DONE);
+		sqlite3_reset(stmt);
+	}
+	sqlite3_finalize(stmt);
+}
+
 static void make_file(const struct fixture *f, size_t versions)
 {
 	char path[128];
@@ -54,6 +84,7 @@ static void make_file(const struct fixture *f, size_t versions)
 	}
 	if (versions == 1)
 		assert_int_equal(sqlite3_exec(db, ROWS, NULL, NULL, NULL), SQLITE_OK);
+	make_events(db);
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
@@ -102,6 +133,27 @@ static void assert_alive(struct fixture *f)
 	claim_list_release(&list);
 }
 
+/* The chain goes on from whole hashes to cut ones; who cuts a whole one is found out. */
+static void assert_chained(struct fixture *f)
+{
+	struct verify_result result = {.events = 0};
+	char said[FIXTURE_TEXT_BYTES];
+	assert_done(queue_verify(f->queue, f->dir, &result, &f->err), &f->err);
+	assert_string_equal(result.detail, "");
+	fixture_assert_sql(f->dir,
+			   "SELECT group_concat(n || ' of ' || length, ', ') FROM (SELECT "
+			   "count(*) > 1 AS n, length(hash) AS length FROM events GROUP "
+			   "BY length(hash) ORDER BY 2 DESC)",
+			   "1 of 32, 1 of 24");
+	assert_int_equal(fixture_sql(f->dir,
+				     "DROP TRIGGER events_no_update; UPDATE events SET "
+				     "hash = substr(hash, 1, 24) WHERE id = 1",
+				     said),
+			 0);
+	assert_int_equal(queue_verify(f->queue, f->dir, &result, &f->err), 1);
+	assert_int_equal(result.bad_event, 2);
+}
+
 static void test_every_earlier_version_goes_on(void **state)
 {
 	(void)state;
@@ -116,6 +168,7 @@ static void test_every_earlier_version_goes_on(void **state)
 				 MIGRATION[ARRAY_SIZE(MIGRATION) - 1].version);
 		assert_brought_forward(&f);
 		assert_alive(&f);
+		assert_chained(&f);
 		queue_close(f.queue);
 		fixture_remove_dir(f.dir);
 	}
