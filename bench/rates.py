@@ -1,12 +1,15 @@
 """Rates over HTTP, and of the parts below: submissions, batches, status, pages."""
 
+import contextlib
 import glob
 import json
 import os
+import subprocess
 
 from scene import BODY, NOOP, ROOT
 
 CONNECTIONS = 64
+BESIDE = 8  # connections that submit while others read
 GET = ("-m", "GET", "-e", "200")
 
 
@@ -88,8 +91,20 @@ def submissions_over(bench, connections):
 # --- reads ----------------------------------------------------------------------------------
 
 
-def read(bench, paths_of):
-    """GETs of these paths in turn; with the worker's part done, as on a quiet service."""
+@contextlib.contextmanager
+def submitting(bench, target):
+    """Jobs come on some other connections meanwhile."""
+    load = subprocess.Popen([bench.program("load"), "-b", BODY, target, str(BESIDE), "600s"])
+    try:
+        yield
+    finally:
+        load.kill()
+        load.wait()
+
+
+def read(bench, paths_of, beside=None):
+    """GETs of these paths in turn; with the worker's part done, as on a quiet service, or beside
+    something."""
     with bench.service() as reeve:
         reeve.start()
         bench.load("unix:" + reeve.socket_path, CONNECTIONS, bench.scale.read, "-b", BODY)
@@ -99,14 +114,23 @@ def read(bench, paths_of):
         file = bench.path("paths")
         with open(file, "w", encoding="ascii") as out:
             out.writelines(path + "\n" for path in paths_of(reeve, ids))
-        return bench.load("unix:" + reeve.socket_path, CONNECTIONS, bench.amount, *GET, "-P", file)
+        target = "unix:" + reeve.socket_path
+        with beside(bench, target) if beside else contextlib.nullcontext():
+            return bench.load(target, CONNECTIONS, bench.amount, *GET, "-P", file)
+
+
+def job_paths(_, ids):
+    """Every job in turn, so that none is warm by chance."""
+    return [f"/v1/jobs/{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}" for h in ids]
 
 
 def status(bench):
-    """Every job in turn, so that none is warm by chance."""
-    def paths(reeve, ids):
-        return [f"/v1/jobs/{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}" for h in ids]
-    return read(bench, paths)["per_second"]
+    return read(bench, job_paths)["per_second"]
+
+
+def status_busy(bench):
+    """The same while something is committed all the time, so that nothing can be known from before."""
+    return read(bench, job_paths, submitting)["per_second"]
 
 
 def pages(bench):
