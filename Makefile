@@ -111,6 +111,7 @@ HELPERS := $(patsubst tests/helpers/%.c,$(B)/tests/%,$(filter-out $(PRELOADS),$(
 $(B)/tests/test_%: $(B)/obj/tests/unit/test_%.o $(UNIT_HELP) $(call lib,worker) $(call lib,sender) $(call lib,queue) $(call lib,tasks) $(call lib,common)
 	@mkdir -p $(@D)
 	$(CC) $(LDALL) -o $@ $^ -lcmocka $(QUEUE_LD) $(TASKS_LD) $(COMMON_LD)
+$(B)/tests/test_httpapi_kept: $(B)/obj/httpapi/kept.o
 $(B)/tests/%: $(B)/obj/tests/helpers/%.o $(call lib,queue) $(call lib,common)
 	@mkdir -p $(@D)
 	$(CC) $(LDALL) -o $@ $^ $(QUEUE_LD) $(COMMON_LD)

@@ -71,6 +71,8 @@ void json_put_text_n(struct json_writer *writer, const char *key, const char *te
 		     size_t length);
 void json_put_int(struct json_writer *writer, const char *key, int64_t value);
 void json_put_double(struct json_writer *writer, const char *key, double value);
+/* Microseconds as seconds, exactly: 90, 0.00005, -1.5. */
+void json_put_seconds(struct json_writer *writer, const char *key, int64_t us);
 void json_put_bool(struct json_writer *writer, const char *key, bool value);
 void json_put_null(struct json_writer *writer, const char *key);
 void json_put_time(struct json_writer *writer, const char *key,

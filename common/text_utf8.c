@@ -2,6 +2,7 @@
 #include "common/text.h"
 
 #include <stdint.h>
+#include <string.h>
 
 #include "common/mem.h"
 
@@ -49,12 +50,25 @@ static size_t character_bytes(const uint8_t *text, size_t length)
 	return row->following + (size_t)1;
 }
 
+static bool is_ascii8(const uint8_t *bytes)
+{
+	uint64_t eight;
+
+	memcpy(&eight, bytes, sizeof(eight));
+	return (eight & UINT64_C(0x8080808080808080)) == 0;
+}
+
 bool text_is_utf8(const char *text, size_t length, size_t *ret_bad)
 {
 	const uint8_t *const bytes = (const uint8_t *)text;
 	size_t at = 0;
 
 	while (at < length) {
+		/* most texts are ASCII */
+		if (length - at >= 8 && is_ascii8(bytes + at)) {
+			at += 8;
+			continue;
+		}
 		const size_t step = character_bytes(bytes + at, length - at);
 
 		if (step == 0) {

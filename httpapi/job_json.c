@@ -121,17 +121,26 @@ void attempt_look(struct attempt *attempt, struct queue *queue,
 	output_close(output);
 }
 
+static int face_dependencies(struct job_face *ret, struct job_parts *parts,
+			     struct queue *queue, const struct viewer *viewer,
+			     const struct job *job, struct err *err)
+{
+	if (queue_dependencies(queue, viewer, job->row, &parts->depends, err) < 0)
+		return -1;
+	ret->depends_on = parts->depends.item;
+	ret->depends_count = parts->depends.count;
+	ret->dependants = parts->depends.dependants;
+	return 0;
+}
+
 int job_face_of_job(struct job_face *ret, struct job_parts *parts, struct queue *queue,
 		    const struct viewer *viewer, const struct config *config,
 		    const struct job *job, struct err *err)
 {
 	struct attempt *last = &parts->last;
 	face_of_row(ret, config, job);
-	if (queue_dependencies(queue, viewer, job->row, &parts->depends, err) < 0)
+	if (face_dependencies(ret, parts, queue, viewer, job, err) < 0)
 		return -1;
-	ret->depends_on = parts->depends.item;
-	ret->depends_count = parts->depends.count;
-	ret->dependants = parts->depends.dependants;
 	if (job->attempt == 0)
 		return 0;
 	int found = queue_attempt_get(queue, job->row, job->attempt, last, err);
@@ -142,12 +151,37 @@ int job_face_of_job(struct job_face *ret, struct job_parts *parts, struct queue 
 	return 0;
 }
 
-int job_face_hindrance(struct job_face *face, struct queue *queue, const struct job *job,
-		       struct err *err)
+static int face_of_view(struct job_face *ret, struct job_parts *parts,
+			struct queue *queue, const struct viewer *viewer,
+			const struct config *config, struct job_view *view,
+			struct err *err)
 {
-	if (job->state != JOB_QUEUED || job->reason)
-		return 0;
-	return queue_queued_reason(queue, job, &face->reason, err) < 0 ? -1 : 0;
+	const struct job *job = &view->job;
+	face_of_row(ret, config, job);
+	if ((view->has_parents || view->has_dependants) &&
+	    face_dependencies(ret, parts, queue, viewer, job, err) < 0)
+		return -1;
+	if (view->has_last) {
+		attempt_look(&view->last, queue, config, job);
+		ret->last = &view->last;
+	}
+	if (job->state == JOB_QUEUED && !job->reason)
+		return queue_queued_reason(queue, job, &ret->reason, err);
+	return 0;
+}
+
+int job_put_view(struct json_writer *json, const char *key, struct queue *queue,
+		 const struct viewer *viewer, const struct config *config,
+		 struct job_view *view, struct err *err)
+{
+	struct job_face face;
+	struct job_parts parts = {0};
+	const int result =
+		face_of_view(&face, &parts, queue, viewer, config, view, err);
+	if (result >= 0)
+		job_put(json, key, &face);
+	job_parts_release(&parts);
+	return result < 0 ? -1 : 0;
 }
 
 /* --- writing --- */
@@ -161,15 +195,6 @@ static void put_optional_int(struct json_writer *json, const char *key, bool has
 		json_put_null(json, key);
 }
 
-/* Seconds; null for none. */
-static void put_seconds(struct json_writer *json, const char *key, int64_t us)
-{
-	if (us % US_PER_S == 0)
-		json_put_int(json, key, us / US_PER_S);
-	else
-		json_put_double(json, key, (double)us / 1e6);
-}
-
 static void put_process(struct json_writer *json, const struct attempt *attempt)
 {
 	if (!attempt || attempt->pid == 0) {
@@ -178,8 +203,8 @@ static void put_process(struct json_writer *json, const struct attempt *attempt)
 	}
 	json_open(json, "process", '{');
 	json_put_int(json, "pid", attempt->pid);
-	json_put_double(json, "cpu_user_s", (double)attempt->cpu_user_us / 1e6);
-	json_put_double(json, "cpu_system_s", (double)attempt->cpu_system_us / 1e6);
+	json_put_seconds(json, "cpu_user_s", attempt->cpu_user_us);
+	json_put_seconds(json, "cpu_system_s", attempt->cpu_system_us);
 	json_put_int(json, "max_rss_bytes", attempt->max_rss_bytes);
 	json_put_int(json, "read_bytes", attempt->read_bytes);
 	json_put_int(json, "written_bytes", attempt->written_bytes);
@@ -281,14 +306,14 @@ void job_put(struct json_writer *json, const char *key, const struct job_face *f
 	put_optional_int(json, "exit_code", face->has_exit_code, face->exit_code);
 	put_optional_int(json, "signal", face->has_signal, face->signal);
 	if (face->timeout_us > 0)
-		put_seconds(json, "timeout_s", face->timeout_us);
+		json_put_seconds(json, "timeout_s", face->timeout_us);
 	else
 		json_put_null(json, "timeout_s");
 	if (face->deadline_us > 0)
-		put_seconds(json, "deadline_s", face->deadline_us);
+		json_put_seconds(json, "deadline_s", face->deadline_us);
 	else
 		json_put_null(json, "deadline_s");
-	put_seconds(json, "kill_grace_s", face->kill_grace_us);
+	json_put_seconds(json, "kill_grace_s", face->kill_grace_us);
 	put_limits(json, face);
 	put_dependencies(json, face);
 	put_id(json, "batch", face->batch);

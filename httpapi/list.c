@@ -2,6 +2,7 @@
 #include "httpapi/answer.h"
 #include "httpapi/handlers.h"
 #include "httpapi/job_json.h"
+#include "httpapi/kept.h"
 #include "httpapi/paging.h"
 #include "httpapi/readers.h"
 
@@ -95,30 +96,63 @@ static void read_query(const struct request *request, struct listing *listing,
 
 /* --- the answer --- */
 
-static int put_item(struct json_writer *json, struct queue *queue,
-		    const struct viewer *viewer, const struct config *config,
-		    const struct job *job, struct err *err)
+/* A page while it is written. */
+struct page {
+	struct request *request;
+	struct queue *queue;
+	const struct listing *listing;
+	bool has_stamp; /* the snapshot's: what is kept from it may be shown */
+	struct queue_stamp stamp;
+	struct json_writer json;
+	struct buf item; /* one of them */
+};
+
+/* Reads the job and writes it to page->item. 1, 0 there is none, -1. */
+static int write_item(struct page *page, const struct kept_key *key, int64_t row,
+		      struct err *err)
 {
-	struct job_face face;
-	struct job_parts parts = {0};
-	int result = job_face_of_job(&face, &parts, queue, viewer, config, job, err);
-	if (result >= 0)
-		result = job_face_hindrance(&face, queue, job, err);
-	if (result >= 0)
-		job_put(json, NULL, &face);
-	job_parts_release(&parts);
-	return result < 0 ? -1 : 0;
+	const struct request *request = page->request;
+	struct job_view view;
+	struct json_writer json;
+	const int found = job_view_open(page->queue, row, &view, err);
+	if (found <= 0)
+		return found;
+	json_writer_init(&json, &page->item);
+	const int result = job_put_view(&json, NULL, page->queue, &page->listing->viewer,
+					&request->settings->config, &view, err);
+	if (result == 0 && page->has_stamp)
+		kept_put(request->server->kept, key, &page->stamp, &view,
+			 buf_text(&page->item), page->item.length);
+	job_view_close(page->queue);
+	return result == 0 ? 1 : -1;
 }
 
-static int put_items(struct json_writer *json, struct queue *queue,
-		     const struct viewer *viewer, const struct config *config,
-		     const struct job_list *list, struct err *err)
+static int put_item(struct page *page, int64_t row, struct err *err)
+{
+	char digits[24];
+	int64_t version;
+	const struct kept_key key = {.viewer = page->listing->viewer,
+				     .settings = page->request->settings->serial,
+				     .job = digits};
+	snprintf(digits, sizeof(digits), "%lld", (long long)row);
+	buf_reset(&page->item);
+	if (!page->has_stamp || !kept_find(page->request->server->kept, &key, &page->stamp,
+					   &page->item, &version)) {
+		const int found = write_item(page, &key, row, err);
+		if (found <= 0)
+			return found;
+	}
+	json_put_raw(&page->json, NULL, buf_text(&page->item));
+	return 0;
+}
+
+static int put_items(struct page *page, const struct job_rows *rows, struct err *err)
 {
 	int result = 0;
-	json_open(json, "items", '[');
-	for (size_t i = 0; i < list->count && result == 0; i++)
-		result = put_item(json, queue, viewer, config, &list->item[i], err);
-	json_close(json, ']');
+	json_open(&page->json, "items", '[');
+	for (size_t i = 0; i < rows->count && result == 0; i++)
+		result = put_item(page, rows->row[i], err);
+	json_close(&page->json, ']');
 	return result;
 }
 
@@ -135,36 +169,64 @@ static int put_count(struct json_writer *json, struct queue *queue,
 	return 0;
 }
 
+/* What is kept belongs to the snapshot if nothing was committed while that began. */
+static int find_rows(struct page *page, struct job_rows *ret, struct err *err)
+{
+	const struct listing *listing = page->listing;
+	struct queue_stamp now;
+	if (queue_job_rows(page->queue, &listing->viewer, &listing->filter,
+			   &listing->page, ret, err) < 0)
+		return -1;
+	page->has_stamp = page->has_stamp && queue_stamp_take(page->queue, &now) &&
+			  queue_stamp_equal(&now, &page->stamp);
+	return 0;
+}
+
+static int put_page(struct page *page, char *ret_cursor, struct err *err)
+{
+	const struct listing *listing = page->listing;
+	struct json_writer *json = &page->json;
+	struct job_rows rows;
+	uint8_t mark[DIGEST_BYTES];
+	if (find_rows(page, &rows, err) < 0)
+		return -1;
+	if (rows.has_next) {
+		job_filter_digest(&listing->filter, &listing->viewer, mark);
+		cursor_write(&rows.next, POSITION_BYTES, mark, ret_cursor);
+	}
+	json_open(json, NULL, '{');
+	if (put_items(page, &rows, err) < 0)
+		return -1;
+	json_put_text(json, "next_cursor", rows.has_next ? ret_cursor : NULL);
+	if (listing->is_counted && put_count(json, page->queue, listing, err) < 0)
+		return -1;
+	json_close(json, '}');
+	return 0;
+}
+
 /* Within a snapshot, so that each item is as it was when the list was made. */
 static enum MHD_Result list_jobs(struct request *request, struct queue *queue,
 				 const struct listing *listing)
 {
 	struct err err = ERR_INIT;
-	struct job_list list = {0};
 	struct buf body = BUF_INIT(ANSWER_BYTES_MAX);
-	struct json_writer json;
+	struct page page = {.request = request,
+			    .queue = queue,
+			    .listing = listing,
+			    .item = BUF_INIT(ANSWER_BYTES_MAX)};
 	char cursor[CURSOR_TEXT_BYTES(POSITION_BYTES)] = "";
-	if (queue_job_list(queue, &listing->viewer, &listing->filter, &listing->page,
-			   &list, &err) < 0)
-		return answer_error(request, &err);
-	if (list.has_next) {
-		uint8_t mark[DIGEST_BYTES];
-		job_filter_digest(&listing->filter, &listing->viewer, mark);
-		cursor_write(&list.next, POSITION_BYTES, mark, cursor);
+	json_writer_init(&page.json, &body);
+	page.has_stamp = queue_stamp_take(queue, &page.stamp);
+	int result = queue_snapshot_begin(queue, &err);
+	if (result == 0) {
+		result = put_page(&page, cursor, &err);
+		queue_snapshot_end(queue);
 	}
-	json_writer_init(&json, &body);
-	json_open(&json, NULL, '{');
-	int result = put_items(&json, queue, &listing->viewer, &request->settings->config,
-			       &list, &err);
-	json_put_text(&json, "next_cursor", list.has_next ? cursor : NULL);
-	job_list_release(&list);
-	if (result == 0 && listing->is_counted)
-		result = put_count(&json, queue, listing, &err);
+	buf_release(&page.item);
 	if (result < 0) {
 		buf_release(&body);
 		return answer_error(request, &err);
 	}
-	json_close(&json, '}');
 	struct MHD_Response *response = answer_json(&body);
 	if (cursor[0])
 		paging_link(response, request, cursor);
@@ -189,13 +251,7 @@ enum MHD_Result handle_job_list(struct request *request)
 	problems_release(&problems);
 	if (readers_take(readers, &queue, &err) < 0)
 		return answer_error(request, &err);
-	enum MHD_Result answered;
-	if (queue_snapshot_begin(queue, &err) < 0) {
-		answered = answer_error(request, &err);
-	} else {
-		answered = list_jobs(request, queue, &listing);
-		queue_snapshot_end(queue);
-	}
+	enum MHD_Result answered = list_jobs(request, queue, &listing);
 	readers_give(readers, queue);
 	return answered;
 }

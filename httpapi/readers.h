@@ -2,8 +2,9 @@
  *
  * A connection must not be used by two threads at once, and a request hops between none,
  * so a server thread borrows one for as long as a question takes. Twice as many as there
- * are processors are enough for any number of threads: more are opened only when nobody
- * gives one back for a while. None is held across network I/O. */
+ * are processors are enough for any number of threads, since a question keeps a processor
+ * busy: more are opened only when nobody gives one back for a while. None is held across
+ * network I/O. Borrowing takes no lock while one is free. */
 #ifndef REEVE_HTTPAPI_READERS_H
 #define REEVE_HTTPAPI_READERS_H
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "httpapi/clients.h"
+#include "httpapi/kept.h"
 #include "httpapi/listen.h"
 #include "httpapi/readers.h"
 #include "httpapi/request.h"
@@ -179,6 +180,7 @@ static int open_parts(struct server *server, struct err *err)
 	server->clients = clients_open();
 	server->shares = shares_open();
 	server->readers = readers_open(config->state_dir);
+	server->kept = kept_open();
 	if (writer_open(&server->writer, server, err) < 0 ||
 	    watcher_open(&server->watcher, server, err) < 0)
 		return -1;
@@ -267,6 +269,7 @@ void server_close(struct server *server)
 	writer_close(server->writer);
 	watcher_close(server->watcher);
 	readers_close(server->readers);
+	kept_close(server->kept);
 	clients_close(server->clients);
 	shares_close(server->shares);
 	for (size_t i = 0; i < server->front_count; i++)

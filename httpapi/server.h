@@ -14,6 +14,7 @@
 #include "queue/queue.h"
 
 struct clients;
+struct kept;
 struct readers;
 struct server;
 struct shares;
@@ -39,6 +40,7 @@ struct server {
 	struct settings_cell settings;	   /* for requests, which take them */
 	const struct config *started_with; /* for what cannot change meanwhile */
 	struct readers *readers;
+	struct kept *kept;
 	struct writer *writer;
 	struct watcher *watcher;
 	struct clients *clients;

@@ -59,6 +59,7 @@ void settings_put(struct settings_cell *cell, struct settings *settings)
 {
 	pthread_mutex_lock(&cell->lock);
 	struct settings *old = cell->in_force;
+	settings->serial = old->serial + 1;
 	cell->in_force = settings;
 	pthread_mutex_unlock(&cell->lock);
 	settings_give(old);

@@ -15,6 +15,7 @@
 struct settings {
 	struct config config;
 	struct tasks tasks;
+	uint64_t serial; /* increases with each that is put in force */
 	_Atomic int holders;
 };
 

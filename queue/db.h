@@ -50,6 +50,7 @@ struct queue {
 	enum queue_mode mode;
 	int writers_fd;	 /* reeve.db.writers; -1 in a reader */
 	bool is_writing; /* between queue_begin and its end: the lock is held */
+	const volatile uint8_t *wal_index; /* NULL until first asked for (snapshot.c) */
 	struct event_chain chain;
 	int settle_left;       /* dependencies that this transaction may still settle */
 	struct tally tally;    /* what this transaction did, to be counted */
@@ -171,6 +172,11 @@ struct field {
 /* Fills `ret` (zeroed by the caller) from the row the statement stands on. */
 void fields_fill(sqlite3_stmt *stmt, const struct field *fields, size_t count, void *ret);
 
+/* The same from the column `first` on, but the texts (never to be freed) are those of the
+ * statement, there until it is stepped or ended. */
+void fields_borrow(sqlite3_stmt *stmt, int first, const struct field *fields,
+		   size_t count, void *ret);
+
 /* Frees the texts and zeroes the whole struct of `bytes`. */
 void fields_release(const struct field *fields, size_t count, void *item, size_t bytes);
 
@@ -179,6 +185,9 @@ void fields_release(const struct field *fields, size_t count, void *item, size_t
 /* Takes and gives back the writers' lock (txn.c). */
 int writers_lock(struct queue *queue, struct err *err);
 void writers_unlock(struct queue *queue);
+
+/* The index of the write-ahead log as it is mapped; NULL: it is not (snapshot.c). */
+const volatile uint8_t *wal_index(struct queue *queue);
 
 /* Opens a read transaction unless one is open; true if it did, so that the caller ends
  * it. */
@@ -196,6 +205,13 @@ void id_format(const uint8_t uuid[DB_UUID_BYTES], char ret[JOB_ID_BYTES]);
  * when it is not the beginning of a UUID. */
 int id_range(const char *prefix, uint8_t ret_low[DB_UUID_BYTES],
 	     uint8_t ret_high[DB_UUID_BYTES]);
+
+/* The columns of job_row and job_view (job.c). */
+#define JOB_FIELDS_COUNT 42
+extern const struct field JOB_FIELDS[JOB_FIELDS_COUNT];
+
+/* An attempt from the columns of attempt_list, from `first` on (history.c). */
+void attempt_borrow(sqlite3_stmt *stmt, int first, struct attempt *ret);
 
 /* The whole job by its row (job.c). 1, 0 none, -1. */
 int job_load(struct queue *queue, int64_t row, struct job *ret, struct err *err);

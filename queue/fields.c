@@ -52,21 +52,26 @@ static void fill_number(sqlite3_stmt *stmt, int column, const struct field *fiel
 		memcpy(item + field->flag, &is_there, sizeof is_there);
 }
 
+/* A word cut to its array: short, and too frequent for printf. */
+static void fill_word(sqlite3_stmt *stmt, int column, char *at, size_t size)
+{
+	const unsigned char *word = sqlite3_column_text(stmt, column);
+	size_t bytes = word != NULL ? (size_t)sqlite3_column_bytes(stmt, column) : 0;
+	bytes = bytes < size ? bytes : size - 1;
+	if (bytes > 0)
+		memcpy(at, word, bytes);
+	at[bytes] = '\0';
+}
+
+/* All but texts. */
 static void fill_one(sqlite3_stmt *stmt, int column, const struct field *field,
 		     char *item)
 {
 	char *at = item + field->offset;
-	const char *word;
-	char *text;
 	int value;
 	switch (field->type) {
-	case FIELD_TEXT:
-		text = column_text(stmt, column);
-		memcpy(at, &text, sizeof text);
-		break;
 	case FIELD_WORD:
-		word = (const char *)sqlite3_column_text(stmt, column);
-		(void)snprintf(at, field->flag, "%s", word != NULL ? word : "");
+		fill_word(stmt, column, at, field->flag);
 		break;
 	case FIELD_UUID:
 		column_id(stmt, column, at);
@@ -77,13 +82,14 @@ static void fill_one(sqlite3_stmt *stmt, int column, const struct field *field,
 	case FIELD_STATE:
 	case FIELD_STOP:
 	case FIELD_POLICY:
-		word = (const char *)sqlite3_column_text(stmt, column);
-		value = word_value(field->type, word);
+		value = word_value(field->type,
+				   (const char *)sqlite3_column_text(stmt, column));
 		memcpy(at, &value, sizeof value);
 		break;
 	case FIELD_INT:
 	case FIELD_INT64:
 	case FIELD_FLAG:
+	case FIELD_TEXT:
 	default:
 		fill_number(stmt, column, field, item);
 	}
@@ -97,8 +103,28 @@ _Static_assert(sizeof(enum job_state) == sizeof(int) &&
 
 void fields_fill(sqlite3_stmt *stmt, const struct field *fields, size_t count, void *ret)
 {
-	for (size_t i = 0; i < count; i++)
-		fill_one(stmt, (int)i, &fields[i], ret);
+	for (size_t i = 0; i < count; i++) {
+		if (fields[i].type != FIELD_TEXT) {
+			fill_one(stmt, (int)i, &fields[i], ret);
+			continue;
+		}
+		char *const text = column_text(stmt, (int)i);
+		memcpy((char *)ret + fields[i].offset, &text, sizeof text);
+	}
+}
+
+void fields_borrow(sqlite3_stmt *stmt, int first, const struct field *fields,
+		   size_t count, void *ret)
+{
+	for (size_t i = 0; i < count; i++) {
+		const int column = first + (int)i;
+		if (fields[i].type != FIELD_TEXT) {
+			fill_one(stmt, column, &fields[i], ret);
+			continue;
+		}
+		const unsigned char *const text = sqlite3_column_text(stmt, column);
+		memcpy((char *)ret + fields[i].offset, &text, sizeof text);
+	}
 }
 
 void fields_release(const struct field *fields, size_t count, void *item, size_t bytes)

@@ -98,6 +98,13 @@ static int attempts_load(struct queue *queue, int64_t job_row, int first, int la
 	return more;
 }
 
+void attempt_borrow(sqlite3_stmt *stmt, int first, struct attempt *ret)
+{
+	fields_borrow(stmt, first, ATTEMPT_FIELDS, ARRAY_SIZE(ATTEMPT_FIELDS), ret);
+	if (ret->ended_at == 0)
+		(void)snprintf(ret->stored, sizeof ret->stored, "live");
+}
+
 int queue_attempt_list(struct queue *queue, int64_t job_row, struct attempt_list *ret,
 		       struct err *err)
 {

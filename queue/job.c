@@ -10,7 +10,7 @@
 #define AT(member) .offset = offsetof(struct job, member)
 
 /* clang-format off */
-static const struct field JOB_FIELDS[] = {
+const struct field JOB_FIELDS[JOB_FIELDS_COUNT] = {
 	{FIELD_INT64,  AT(row)},
 	{FIELD_UUID,   AT(id)},
 	{FIELD_TEXT,   AT(owner)},
@@ -59,7 +59,7 @@ static const struct field JOB_FIELDS[] = {
 
 void job_release(struct job *job)
 {
-	fields_release(JOB_FIELDS, ARRAY_SIZE(JOB_FIELDS), job, sizeof *job);
+	fields_release(JOB_FIELDS, JOB_FIELDS_COUNT, job, sizeof *job);
 }
 
 int job_load(struct queue *queue, int64_t row, struct job *ret, struct err *err)
@@ -70,7 +70,7 @@ int job_load(struct queue *queue, int64_t row, struct job *ret, struct err *err)
 	const int found = db_step(queue, stmt, err);
 	if (found == 1) {
 		memset(ret, 0, sizeof *ret);
-		fields_fill(stmt, JOB_FIELDS, ARRAY_SIZE(JOB_FIELDS), ret);
+		fields_fill(stmt, JOB_FIELDS, JOB_FIELDS_COUNT, ret);
 	}
 	db_end(stmt);
 	return found;

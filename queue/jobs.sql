@@ -67,6 +67,30 @@ SELECT id, uuid, owner, state, reason, name, queue, priority, command, environme
   FROM jobs
  WHERE id = ?1
 
+-- The same with its last attempt and what hangs on it, for answers: by primary keys and
+-- dependencies_by_parent. First the columns of job_row, then those that view.c names, then those of
+-- attempt_list.
+-- name: job_view
+SELECT j.id, j.uuid, j.owner, j.state, j.reason, j.name, j.queue, j.priority, j.command,
+       j.environment, j.working_directory, j.labels, j.timeout_us, j.kill_grace_us,
+       j.output_bytes_max, j.output_policy, j.traceparent, j.submitted_at, j.started_at,
+       j.finished_at, j.attempt, j.exit_code, j.signal, j.stop_reason, j.stop_by, j.stop_text,
+       j.version, j.task, j.parameters, j.run_at, j.expires_at, j.deadline_us, j.retry,
+       j.max_attempts, j.depends_rule, j.stdin_from, j.batch, j.rerun_of, j.unique_key,
+       EXISTS (SELECT 1 FROM kept_jobs k WHERE k.job_id = j.id), j.queued_at,
+       CASE WHEN json_valid(j.callback) THEN j.callback END,
+       a.number IS NOT NULL, EXISTS (SELECT 1 FROM dependencies d WHERE d.job_id = j.id),
+       EXISTS (SELECT 1 FROM dependencies d INDEXED BY dependencies_by_parent
+                WHERE d.parent_id = j.id),
+       a.number, a.state, a.outcome, a.claimed_at, a.started_at, a.ended_at, a.pid, a.pid_started,
+       a.exit_code, a.signal, a.error, a.cpu_user_us, a.cpu_system_us, a.max_rss_bytes,
+       a.read_bytes, a.written_bytes, o.stdout_bytes, o.stderr_bytes, o.dropped_bytes, o.stored,
+       o.sha256, o.removed_at, o.encoding, o.file_bytes
+  FROM jobs j
+  LEFT JOIN attempts a ON a.job_id = j.id AND a.number = j.attempt
+  LEFT JOIN output o ON o.job_id = a.job_id AND o.attempt = a.number
+ WHERE j.id = ?1
+
 -- By the unique index of uuid. ?2 is the owner, or NULL for who sees all.
 -- name: job_find
 SELECT id FROM jobs WHERE uuid = ?1 AND (?2 IS NULL OR owner = ?2)

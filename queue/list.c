@@ -3,8 +3,8 @@
 
 /* The rows of a page, and where the next one begins: behind what was looked at before the
  * one too many, which says that there is a next page. */
-static int page_rows(struct list_walk *walk, size_t limit, int64_t *rows,
-		     struct job_list *ret, struct err *err)
+static int page_rows(struct list_walk *walk, size_t limit, struct job_rows *ret,
+		     struct err *err)
 {
 	size_t count = 0;
 	int found;
@@ -12,7 +12,7 @@ static int page_rows(struct list_walk *walk, size_t limit, int64_t *rows,
 	while (before = walk->position, (found = walk_next(walk, err)) == 1) {
 		if (count == limit)
 			break;
-		rows[count++] = walk->position.row;
+		ret->row[count++] = walk->position.row;
 	}
 	if (found < 0)
 		return -1;
@@ -22,14 +22,41 @@ static int page_rows(struct list_walk *walk, size_t limit, int64_t *rows,
 	return 0;
 }
 
-static int page_load(struct queue *queue, const int64_t *rows, struct job_list *list,
-		     struct err *err)
+static int page_walk(struct queue *queue, const struct viewer *viewer,
+		     const struct job_filter *filter, const struct list_page *page,
+		     struct job_rows *ret, struct err *err)
 {
-	const size_t count = list->count;
-	list->item = mem_array(count + 1, sizeof *list->item);
-	list->count = 0;
-	for (size_t i = 0; i < count; i++) {
-		const int found = job_load(queue, rows[i], &list->item[list->count], err);
+	struct list_walk walk;
+	size_t limit = page->limit < 1 ? 1 : (size_t)page->limit;
+	limit = limit > JOB_LIST_MAX ? JOB_LIST_MAX : limit;
+	int result = walk_open(&walk, queue, viewer, filter, page->after, limit + 1, err);
+	if (page->looked_max > 0)
+		walk.looked_max = page->looked_max;
+	if (result == 0)
+		result = page_rows(&walk, limit, ret, err);
+	walk_close(&walk);
+	return result;
+}
+
+int queue_job_rows(struct queue *queue, const struct viewer *viewer,
+		   const struct job_filter *filter, const struct list_page *page,
+		   struct job_rows *ret, struct err *err)
+{
+	bool is_own;
+	if (snapshot_join(queue, &is_own, err) != 0)
+		return -1;
+	const int result = page_walk(queue, viewer, filter, page, ret, err);
+	snapshot_leave(queue, is_own);
+	return result;
+}
+
+static int page_load(struct queue *queue, const struct job_rows *rows,
+		     struct job_list *list, struct err *err)
+{
+	list->item = mem_array(rows->count + 1, sizeof *list->item);
+	for (size_t i = 0; i < rows->count; i++) {
+		const int found =
+			job_load(queue, rows->row[i], &list->item[list->count], err);
 		if (found < 0)
 			return -1;
 		list->count += (size_t)found;
@@ -37,37 +64,25 @@ static int page_load(struct queue *queue, const int64_t *rows, struct job_list *
 	return 0;
 }
 
-static int page_fill(struct queue *queue, const struct viewer *viewer,
-		     const struct job_filter *filter, const struct list_page *page,
-		     struct job_list *list, struct err *err)
-{
-	struct list_walk walk;
-	int64_t rows[JOB_LIST_MAX];
-	size_t limit = page->limit < 1 ? 1 : (size_t)page->limit;
-	limit = limit > JOB_LIST_MAX ? JOB_LIST_MAX : limit;
-	int result = walk_open(&walk, queue, viewer, filter, page->after, limit + 1, err);
-	if (page->looked_max > 0)
-		walk.looked_max = page->looked_max;
-	if (result == 0)
-		result = page_rows(&walk, limit, rows, list, err);
-	walk_close(&walk);
-	return result == 0 ? page_load(queue, rows, list, err) : -1;
-}
-
 int queue_job_list(struct queue *queue, const struct viewer *viewer,
 		   const struct job_filter *filter, const struct list_page *page,
 		   struct job_list *ret, struct err *err)
 {
 	struct job_list list = {.item = NULL};
+	struct job_rows rows;
 	bool is_own;
 	if (snapshot_join(queue, &is_own, err) != 0)
 		return -1;
-	const int result = page_fill(queue, viewer, filter, page, &list, err);
+	int result = page_walk(queue, viewer, filter, page, &rows, err);
+	if (result == 0)
+		result = page_load(queue, &rows, &list, err);
 	snapshot_leave(queue, is_own);
 	if (result != 0) {
 		job_list_release(&list);
 		return -1;
 	}
+	list.has_next = rows.has_next;
+	list.next = rows.next;
 	*ret = list;
 	return 0;
 }

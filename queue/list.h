@@ -121,6 +121,17 @@ int queue_job_list(struct queue *queue, const struct viewer *viewer,
 		   struct job_list *ret, struct err *err);
 void job_list_release(struct job_list *list);
 
+/* The rows of a page alone, for who looks at each (view.h). */
+struct job_rows {
+	int64_t row[JOB_LIST_MAX];
+	size_t count;
+	bool has_next; /* there may be more, after: */
+	struct list_position next;
+};
+int queue_job_rows(struct queue *queue, const struct viewer *viewer,
+		   const struct job_filter *filter, const struct list_page *page,
+		   struct job_rows *ret, struct err *err);
+
 /* How many the whole list has, if they are at most JOB_COUNT_MAX and found soon: else
  * *ret_capped, and there are at least *ret. */
 int queue_job_count(struct queue *queue, const struct viewer *viewer,

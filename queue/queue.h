@@ -41,6 +41,7 @@
 #include "queue/retention.h"
 #include "queue/retry.h"
 #include "queue/signals.h"
+#include "queue/snapshot.h"
 #include "queue/stats.h"
 
 /* --- words --- */
@@ -113,10 +114,6 @@ void queue_close(struct queue *queue);
 int queue_begin(struct queue *queue, struct err *err);
 int queue_commit(struct queue *queue, struct err *err);
 void queue_rollback(struct queue *queue); /* no transaction: nothing happens */
-
-/* A read transaction, so that several questions see one moment. Keep it short. */
-int queue_snapshot_begin(struct queue *queue, struct err *err);
-void queue_snapshot_end(struct queue *queue);
 
 /* Changes whenever another connection has committed (PRAGMA data_version). */
 int queue_data_version(struct queue *queue, int64_t *ret, struct err *err);
@@ -576,5 +573,8 @@ int queue_backup(struct queue *queue, const char *path, struct err *err);
 
 /* [write-free] One harmless write transaction, for the readiness check: can we write? */
 int queue_probe_write(struct queue *queue, struct err *err);
+
+/* Built on the above. */
+#include "queue/view.h"
 
 #endif

@@ -68,6 +68,9 @@ SELECT count(*) FROM sqlite_schema
 -- name: txn_begin
 BEGIN IMMEDIATE
 
+-- name: snapshot_begin
+BEGIN
+
 -- name: txn_commit
 COMMIT
 

@@ -10,8 +10,6 @@
 
 #include "queue/db.h"
 
-#define WAL_INDEX_BYTES 32768 /* one block of the index, as SQLite maps it */
-
 int writers_lock(struct queue *queue, struct err *err)
 {
 	while (flock(queue->writers_fd, LOCK_EX) != 0)
@@ -86,32 +84,6 @@ void queue_rollback(struct queue *queue)
 	writers_unlock(queue);
 }
 
-int queue_snapshot_begin(struct queue *queue, struct err *err)
-{
-	return db_script(queue, "BEGIN", err);
-}
-
-void queue_snapshot_end(struct queue *queue)
-{
-	if (!queue->is_writing && !sqlite3_get_autocommit(queue->db))
-		(void)sqlite3_exec(queue->db, "COMMIT", NULL, NULL, NULL);
-}
-
-int snapshot_join(struct queue *queue, bool *ret_is_own, struct err *err)
-{
-	const bool is_own = sqlite3_get_autocommit(queue->db) != 0;
-	if (is_own && queue_snapshot_begin(queue, err) != 0)
-		return -1;
-	*ret_is_own = is_own;
-	return 0;
-}
-
-void snapshot_leave(struct queue *queue, bool is_own)
-{
-	if (is_own)
-		queue_snapshot_end(queue);
-}
-
 int queue_data_version(struct queue *queue, int64_t *ret, struct err *err)
 {
 	return db_ask(queue, STATEMENT_DATA_VERSION, NO_BINDS, ret, err) < 0 ? -1 : 0;
@@ -124,20 +96,13 @@ static uint32_t native32(const volatile uint8_t *data)
 
 /* How many bytes of the log are not in the file yet. The log itself keeps its length when
  * it is begun anew, so its index is asked: mxFrame is at byte 16, nBackfill at 96, the
- * page size at 14 (https://www.sqlite.org/walformat.html, section 2). Through SQLite's
- * own mapping: opening `-shm` and closing it again would drop this process's locks on it.
- * A guess while others write, which is all that is needed. */
-static int64_t wal_pending_bytes(const struct queue *queue)
+ * page size at 14 (https://www.sqlite.org/walformat.html, section 2). A guess while
+ * others write, which is all that is needed. */
+static int64_t wal_pending_bytes(struct queue *queue)
 {
-	sqlite3_file *file = NULL;
-	volatile void *region = NULL;
-	if (sqlite3_file_control(queue->db, NULL, SQLITE_FCNTL_FILE_POINTER, &file) !=
-		    SQLITE_OK ||
-	    file->pMethods == NULL || file->pMethods->iVersion < 2 ||
-	    file->pMethods->xShmMap(file, 0, WAL_INDEX_BYTES, 0, &region) != SQLITE_OK ||
-	    region == NULL)
+	const volatile uint8_t *head = wal_index(queue);
+	if (head == NULL)
 		return 0;
-	const volatile uint8_t *head = region;
 	const uint16_t page =
 		*(const volatile uint16_t *)(const volatile void *)(head + 14);
 	const int64_t page_bytes = page == 1 ? 65536 : page;

@@ -366,6 +366,64 @@ static void doubles_are_short_and_exact(void **state)
 	}
 }
 
+static void seconds_are_exact(void **state)
+{
+	static const struct {
+		int64_t us;
+		const char *text;
+	} rows[] = {
+		{0, "0"},
+		{1, "0.000001"},
+		{50, "0.00005"},
+		{-1500000, "-1.5"},
+		{90 * US_PER_S, "90"},
+		{100000, "0.1"},
+		{1000001, "1.000001"},
+		{INT64_MAX, "9223372036854.775807"},
+		{INT64_MIN, "-9223372036854.775808"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		AUTO_BUF struct buf out = BUF_INIT(64);
+		struct json_writer writer;
+
+		json_writer_init(&writer, &out);
+		json_put_seconds(&writer, NULL, rows[i].us);
+		assert_string_equal(buf_text(&out), rows[i].text);
+	}
+}
+
+/* One odd byte among plain ones, at each place of texts of each length. */
+static void every_byte_is_escaped_wherever_it_stands(void **state)
+{
+	(void)state;
+	for (size_t length = 1; length <= 20; length++) {
+		for (size_t at = 0; at < length; at++) {
+			for (int c = 1; c < 256; c++) {
+				AUTO_BUF struct buf out = BUF_INIT(256);
+				struct json_writer writer;
+				char text[21] = "", *back;
+				cJSON *tree = NULL;
+
+				memset(text, '~', length);
+				text[at] = (char)c;
+				json_writer_init(&writer, &out);
+				json_put_text(&writer, NULL, text);
+				assert_int_equal(json_parse(buf_text(&out), out.length,
+							    NULL, &tree, NULL),
+						 0);
+				back = cJSON_GetStringValue(tree);
+				if (c < 0x80)
+					assert_string_equal(back, text);
+				else
+					assert_memory_equal(back + at, "\xef\xbf\xbd", 3);
+				cJSON_Delete(tree);
+			}
+		}
+	}
+}
+
 /* Whatever bytes come in, JSON goes out, and clean text is not changed. */
 static void bad_bytes_become_replacement_characters(void **state)
 {
@@ -422,6 +480,8 @@ int main(void)
 		cmocka_unit_test(members_are_located),
 		cmocka_unit_test(the_writer_sets_commas_and_escapes),
 		cmocka_unit_test(doubles_are_short_and_exact),
+		cmocka_unit_test(seconds_are_exact),
+		cmocka_unit_test(every_byte_is_escaped_wherever_it_stands),
 		cmocka_unit_test(bad_bytes_become_replacement_characters),
 	};
 
