@@ -121,9 +121,9 @@ def test_peers_that_are_missing_have_no_figure(tmp_path):
 
 def test_a_run_that_was_cut_off_goes_on_behind_its_last_whole_round(tmp_path):
     def bench(*options):
-        done = subprocess.run([os.path.join(BENCH, "run"), "--tiny", "--only", "growth", "spawn", "--dir", "/tmp",
-                               "--json", tmp_path / "result.json", *options], capture_output=True, text=True,
-                              timeout=300)
+        done = subprocess.run([os.path.join(BENCH, "run"), "--tiny", "--only", "growth", "spawn", "--dir",
+                               "/tmp", "--json", tmp_path / "result.json", *options], capture_output=True,
+                              text=True, timeout=300)
         return done, json.loads((tmp_path / "result.json").read_text())
     done, first = bench("--rounds", "1")
     assert done.returncode == 0, done.stderr
