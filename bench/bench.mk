@@ -12,4 +12,3 @@ $(BENCH): $(B)/bench/%: $(B)/obj/bench/%.o $(BENCH_SHARED:%.c=$(B)/obj/%.o)
 bench-programs: $(BENCH)
 everything check system bench bench-quick: $(BENCH)
 bench bench-quick: $(B)/tests/history
-bench-programs: $(B)/tests/libopenat2.so # for bench/where

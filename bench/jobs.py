@@ -100,9 +100,9 @@ def make_history(folder, count):
 
 
 def history_bytes(db, size, count):
-    """Bytes of the file that a finished job takes, without output and with eight bytes of it."""
+    """(bytes of the file a finished job without output, with eight bytes of it)."""
     output = sum(db.execute("SELECT coalesce(sum(pgsize), 0) FROM dbstat WHERE name = ?", (name,)).fetchone()[0]
                  for name in ("output", "sqlite_autoindex_output_1"))
     outputs = db.execute("SELECT count(*) FROM output").fetchone()[0]
     each = (size - output) / count
-    return {"history_bytes": each, "history_output_bytes": each + output / max(1, outputs)}
+    return each, each + output / max(1, outputs)

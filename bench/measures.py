@@ -126,6 +126,7 @@ ROWS = (
         rates.http_constant_read),
     Row("status", "reads", "status of jobs in turn, 64 connections", "/s", rates.status,
         must=(at_least(0.5, "http_read"),), history=True),
+    Row("status_busy", "reads", "… while jobs are submitted over 8 others", "/s", rates.status_busy),
     Row("pages", "reads", "pages of 50 jobs, 64 connections", "/s", rates.pages,
         must=(Must(">=", ((5000, None), (0.1, "http_read"))),), history=True),
     # what stands around

@@ -1,14 +1,17 @@
 """Rates over HTTP, and of the parts below: submissions, batches, status, pages."""
 
+import contextlib
 import glob
 import json
 import os
 import random
+import subprocess
 import uuid
 
 from scene import BODY, NOOP, ROOT
 
 CONNECTIONS = 64
+BESIDE = 8  # connections that submit while others read
 GET = ("-m", "GET", "-e", "200")
 
 
@@ -102,8 +105,20 @@ def submissions_over(bench, connections):
 # --- reads ----------------------------------------------------------------------------------
 
 
-def read(bench, paths_of):
-    """GETs of these paths in turn; with the worker's part done, as on a quiet service."""
+@contextlib.contextmanager
+def submitting(bench, target):
+    """Jobs come on some other connections meanwhile."""
+    load = subprocess.Popen([bench.program("load"), "-b", BODY, target, str(BESIDE), "600s"])
+    try:
+        yield
+    finally:
+        load.kill()
+        load.wait()
+
+
+def read(bench, paths_of, beside=None):
+    """GETs of these paths in turn; with the worker's part done, as on a quiet service, or beside
+    something."""
     with bench.service() as reeve:
         reeve.start()
         bench.load("unix:" + reeve.socket_path, CONNECTIONS, bench.scale.read, "-b", BODY)
@@ -113,16 +128,27 @@ def read(bench, paths_of):
         file = bench.path("paths")
         with open(file, "w", encoding="ascii") as out:
             out.writelines(path + "\n" for path in paths_of(reeve, ids))
-        return bench.load("unix:" + reeve.socket_path, CONNECTIONS, bench.amount, *GET, "-P", file)
+        target = "unix:" + reeve.socket_path
+        with beside(bench, target) if beside else contextlib.nullcontext():
+            return bench.load(target, CONNECTIONS, bench.amount, *GET, "-P", file)
 
 
 def status_path(hex_id):
     return f"/v1/jobs/{uuid.UUID(hex_id)}"
 
 
-def status(bench):
+def job_paths(_, ids):
     """Every job in turn, so that none is warm by chance."""
-    return read(bench, lambda reeve, ids: map(status_path, ids))["per_second"]
+    return map(status_path, ids)
+
+
+def status(bench):
+    return read(bench, job_paths)["per_second"]
+
+
+def status_busy(bench):
+    """The same while something is committed all the time, so that nothing can be known from before."""
+    return read(bench, job_paths, submitting)["per_second"]
 
 
 def status_of_any_age(bench):
@@ -131,7 +157,7 @@ def status_of_any_age(bench):
         chance, newest = random.Random(1), reeve.last_row()
         found = reeve.sql("SELECT lower(hex(uuid)) FROM json_each(?) CROSS JOIN jobs ON jobs.id = value",
                           json.dumps([chance.randint(1, newest) for _ in ids]))
-        return [status_path(row[0]) for row in found]
+        return job_paths(reeve, [row[0] for row in found])
     return read(bench, paths)["per_second"]
 
 

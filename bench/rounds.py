@@ -53,12 +53,13 @@ class Run:
                 raise SystemExit(f"bench: {self.options.json} is of another run: {name} was {before[name]}")
         return [with_sizes(figures) for figures in before["found"]][:self.options.rounds]
 
-    def measure(self, history, bytes_each):
-        """All rounds that are missing; every other one goes through the table backwards."""
+    def measure(self, history, known):
+        """All rounds that are missing; every other one goes through the table backwards. `known` are
+        figures that no round changes."""
         self.history = history
         order = [row for row in self.rows if row.measure]
         for number in range(len(self.found), self.options.rounds):
-            figures = dict(bytes_each or {})
+            figures = dict(known)
             for row in order if number % 2 == 0 else order[::-1]:
                 self._one(row, figures, f"round {number + 1}/{self.options.rounds}")
             self._derive(figures)

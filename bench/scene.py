@@ -167,10 +167,11 @@ class Bench:
         reeve.write_config(**config)
         failed = True
         try:
-            if reeve.has_history and self.is_unsettled:
-                reeve.settle()
-                reeve.stop()
-            self.is_unsettled = reeve.has_history
+            if reeve.has_history:
+                if self.is_unsettled:
+                    reeve.settle()
+                    reeve.stop()
+                self.is_unsettled = True
             yield reeve
             if reeve.has_history:
                 reeve.settle()

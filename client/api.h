@@ -8,6 +8,9 @@
 
 #include "client/http.h"
 
+/* Whoever waits for the service goes on after a restart of it, but not for longer. */
+#define OUT_OF_REACH_US (60 * US_PER_S)
+
 /* GETs a path (printf) and parses the answer; the caller frees with cJSON_Delete. */
 int api_get(struct cli *cli, cJSON **ret, struct err *err, const char *path_format, ...)
 	__attribute__((format(printf, 4, 5)));

@@ -13,7 +13,6 @@
 
 #define PAGE_MAX 500
 #define WAIT_S 30
-#define OUT_OF_REACH_US (60 * US_PER_S)
 #define PAUSE_US (200 * US_PER_MS)
 #define ID_LENGTH 36
 #define LINE_BYTES_MAX (64u << 20)

@@ -9,7 +9,6 @@
 #define BODY_BYTES_MAX (1u << 20)
 #define LIMIT_MAX 1000000
 #define LOOK_AGAIN_US (500 * US_PER_MS)
-#define OUT_OF_REACH_US (60 * US_PER_S)
 
 /* clang-format off */
 static const struct column QUEUE_ROWS[] = {

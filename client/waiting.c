@@ -12,7 +12,6 @@
 #include "client/output.h"
 
 #define WAIT_S 30
-#define OUT_OF_REACH_US (60 * US_PER_S)
 #define PAUSE_US (200 * US_PER_MS)
 
 /* One job that is waited for. */

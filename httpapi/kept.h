@@ -12,7 +12,7 @@
 
 /* All together take no more memory than about this; longer ones than KEPT_TEXT_MAX are
  * not kept. */
-#define KEPT_BYTES_MAX (8u << 20)
+#define KEPT_BYTES_MAX (6u << 20)
 #define KEPT_TEXT_MAX (8u << 10)
 
 struct kept;

@@ -17,7 +17,7 @@
 struct pragma {
 	const char *set, *get;
 	int64_t expected;
-	bool is_for_writers_only;
+	bool is_for_writers_only, is_for_readers_only;
 };
 
 /* clang-format off */
@@ -33,6 +33,9 @@ static const struct pragma PRAGMAS[] = {
 	/* only under the writers' lock */
 	{.set = "PRAGMA wal_autocheckpoint = 0",  .get = "PRAGMA wal_autocheckpoint", .expected = 0},
 	{.set = "PRAGMA cache_size = -16384",     .get = "PRAGMA cache_size",         .expected = -16384},
+	/* there are several, and each commit of others empties what they hold */
+	{.set = "PRAGMA cache_size = -1024",      .get = "PRAGMA cache_size",         .expected = -1024,
+	 .is_for_readers_only = true},
 	{.set = "PRAGMA temp_store = MEMORY",     .get = "PRAGMA temp_store",         .expected = 2},
 	{.set = "PRAGMA journal_mode = WAL",
 	 .get = "SELECT journal_mode = 'wal' FROM pragma_journal_mode", .expected = 1,
@@ -105,7 +108,9 @@ static int pragmas_apply(struct queue *queue, struct err *err)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(PRAGMAS); i++) {
 		int64_t value;
-		if (PRAGMAS[i].is_for_writers_only && queue->mode != QUEUE_WRITE)
+		const bool is_writer = queue->mode == QUEUE_WRITE;
+		if (is_writer ? PRAGMAS[i].is_for_readers_only
+			      : PRAGMAS[i].is_for_writers_only)
 			continue;
 		if (db_script(queue, PRAGMAS[i].set, err) != 0 ||
 		    db_number(queue, PRAGMAS[i].get, &value, err) != 0)

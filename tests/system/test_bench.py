@@ -23,11 +23,12 @@ def modules():
     import page
     import plot
     import report
+    import scene
     import spent
     import where_page
     sys.path.remove(BENCH)
     return {"measures": measures, "page": page, "plot": plot, "report": report,
-            "spent": spent, "where_page": where_page}
+            "scene": scene, "spent": spent, "where_page": where_page}
 
 
 @pytest.fixture(scope="module")
@@ -121,9 +122,9 @@ def test_peers_that_are_missing_have_no_figure(tmp_path):
 
 def test_a_run_that_was_cut_off_goes_on_behind_its_last_whole_round(tmp_path):
     def bench(*options):
-        done = subprocess.run([os.path.join(BENCH, "run"), "--tiny", "--only", "growth", "spawn", "--dir", "/tmp",
-                               "--json", tmp_path / "result.json", *options], capture_output=True, text=True,
-                              timeout=300)
+        done = subprocess.run([os.path.join(BENCH, "run"), "--tiny", "--only", "growth", "spawn", "--dir",
+                               "/tmp", "--json", tmp_path / "result.json", *options], capture_output=True,
+                              text=True, timeout=300)
         return done, json.loads((tmp_path / "result.json").read_text())
     done, first = bench("--rounds", "1")
     assert done.returncode == 0, done.stderr
@@ -167,6 +168,26 @@ def test_a_history_is_kept_and_found_again(tmp_path):
         assert rows["history_bytes"]["median"] > 100
     refused = bench(31)
     assert refused.returncode != 0 and "has 30 jobs, fewer than 31" in refused.stderr
+
+
+def test_a_measure_that_breaks_off_leaves_nothing_to_the_next_on_that_history(modules, tmp_path):
+    scene, history = modules["scene"], str(tmp_path / "old")
+    os.mkdir(history, 0o700)
+    subprocess.run([os.path.join(harness.TESTS, "history"), history, "20", "0", "30", "1"], check=True,
+                   timeout=60)
+    bench = scene.Bench(scene.SCALES["tiny"], 2, str(tmp_path))
+    bench.history = history
+    with pytest.raises(ZeroDivisionError), bench.service() as reeve:
+        reeve.start_httpapi()
+        reeve.submit(scene.NOOP)
+        raise ZeroDivisionError
+    bench.history = None
+    with bench.service() as reeve:
+        reeve.start_httpapi()
+    bench.history = history
+    with bench.service() as reeve:
+        assert reeve.sql("SELECT state FROM jobs WHERE id > 20") == [("cancelled",)]
+        assert not reeve.httpapi.is_running and not reeve.worker.is_running
 
 
 def test_a_failed_measure_fails_the_run_and_spares_the_others(tmp_path):

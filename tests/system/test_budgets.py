@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
 BUDGETS = {
     "submission, one connection": {"all": 55, "fdatasync": 1.02, "pwrite64": 25, "openat": 1.3, "forks": 0},
     "submission, 64 connections": {"all": 19.5, "fdatasync": 0.34, "pwrite64": 4, "openat": 1.3, "forks": 0},
-    "status": {"all": 6.5, "openat": 0.5, "pwrite64": 0.1, "fdatasync": 0, "forks": 0},
+    "status": {"all": 4.5, "openat": 0.5, "pwrite64": 0.1, "fdatasync": 0, "forks": 0},
     "page of 50": {"all": 6.5, "openat": 0.5, "pwrite64": 0.1, "fdatasync": 0, "forks": 0},
     "no-op job": {"all": 175, "execs": 1.05, "forks": 1.05, "fdatasync": 0.6, "pwrite64": 16, "openat": 10},
 }
@@ -83,7 +83,8 @@ def test_a_submission_costs_so_many_calls_and_its_share_of_a_sync(reeve, tmp_pat
         made = commits(reeve) - before
     calls = tracer.calls()
     within(name, calls, count)
-    assert 0 < made <= calls["fdatasync"], f"{made} commits, {calls['fdatasync']} syncs"
+    syncs = calls.get("fdatasync", 0)
+    assert 0 < made <= syncs, f"{made} commits, {syncs} syncs"
     if connections == 1:
         assert made == count
     assert reeve.sql("SELECT count(*) FROM jobs") == [(count + 2 * connections,)]

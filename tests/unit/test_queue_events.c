@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include "queue/db.h"
+#include "tests/unit/chance.h"
 #include "tests/unit/queue_fixture.h"
 
 #define JOBS 120
@@ -36,10 +37,7 @@ struct scene {
 
 static unsigned draw(struct scene *scene, unsigned below)
 {
-	scene->seed ^= scene->seed << 13;
-	scene->seed ^= scene->seed >> 7;
-	scene->seed ^= scene->seed << 17;
-	return (unsigned)(scene->seed % below);
+	return chance(&scene->seed, below);
 }
 #define PICK(scene, array) ((array)[draw(scene, ARRAY_SIZE(array))])
 

@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 #include <strings.h>
 
+#include "tests/unit/chance.h"
 #include "tests/unit/queue_fixture.h"
 
 #define JOBS 400
@@ -52,10 +53,7 @@ struct scene {
 
 static unsigned draw(struct scene *scene, unsigned below)
 {
-	scene->seed ^= scene->seed << 13;
-	scene->seed ^= scene->seed >> 7;
-	scene->seed ^= scene->seed << 17;
-	return (unsigned)(scene->seed % below);
+	return chance(&scene->seed, below);
 }
 #define PICK(scene, array) ((array)[draw(scene, ARRAY_SIZE(array))])
 
