@@ -33,8 +33,7 @@ static bool is_plain(const char *text, size_t length)
 	for (; i + sizeof(bytes) <= length; i += sizeof(bytes)) {
 		memcpy(&bytes, text + i, sizeof(bytes));
 		bad |= bytes | zero_bytes(bytes ^ EACH('"')) |
-		       zero_bytes(bytes ^ EACH('\\')) |
-		       ((bytes - EACH(0x20)) & ~bytes);
+		       zero_bytes(bytes ^ EACH('\\')) | ((bytes - EACH(0x20)) & ~bytes);
 	}
 	for (; i < length; i++)
 		if ((unsigned char)text[i] < 0x20 || text[i] == '"' || text[i] == '\\')

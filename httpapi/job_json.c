@@ -176,8 +176,7 @@ int job_put_view(struct json_writer *json, const char *key, struct queue *queue,
 {
 	struct job_face face;
 	struct job_parts parts = {0};
-	const int result =
-		face_of_view(&face, &parts, queue, viewer, config, view, err);
+	const int result = face_of_view(&face, &parts, queue, viewer, config, view, err);
 	if (result >= 0)
 		job_put(json, key, &face);
 	job_parts_release(&parts);

@@ -52,9 +52,9 @@ int job_face_of_job(struct job_face *ret, struct job_parts *parts, struct queue 
 		    const struct viewer *viewer, const struct config *config,
 		    const struct job *job, struct err *err);
 
-/* Writes the job that is looked at as the viewer sees it. What keeps a queued one just now
- * is its reason: nothing in its own row says so, and the answer to a submission, which may
- * be asked for again, does not either. `key` as for json_open. */
+/* Writes the job that is looked at as the viewer sees it. What keeps a queued one just
+ * now is its reason: nothing in its own row says so, and the answer to a submission,
+ * which may be asked for again, does not either. `key` as for json_open. */
 int job_put_view(struct json_writer *json, const char *key, struct queue *queue,
 		 const struct viewer *viewer, const struct config *config,
 		 struct job_view *view, struct err *err);

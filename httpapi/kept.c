@@ -1,10 +1,10 @@
 /* kept.c - jobs that have ended, as they are shown (see kept.h).
  *
- * Chains in several tables, each with a lock of its own, held for one copy. All in a table
- * is from one state of the database; what comes from another empties it. In a full one
- * most newcomers are turned away: who reads more jobs in turn than fit finds as many as
- * fit, where forgetting the oldest would find none; and the few that are let in make it
- * follow what is asked for. */
+ * Chains in several tables, each with a lock of its own, held for one copy. All in a
+ * table is from one state of the database; what comes from another empties it. In a full
+ * one most newcomers are turned away: who reads more jobs in turn than fit finds as many
+ * as fit, where forgetting the oldest would find none; and the few that are let in make
+ * it follow what is asked for. */
 #include "httpapi/kept.h"
 
 #include <pthread.h>

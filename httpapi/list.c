@@ -136,8 +136,8 @@ static int put_item(struct page *page, int64_t row, struct err *err)
 				     .job = digits};
 	snprintf(digits, sizeof(digits), "%lld", (long long)row);
 	buf_reset(&page->item);
-	if (!page->has_stamp || !kept_find(page->request->server->kept, &key, &page->stamp,
-					   &page->item, &version)) {
+	if (!page->has_stamp || !kept_find(page->request->server->kept, &key,
+					   &page->stamp, &page->item, &version)) {
 		const int found = write_item(page, &key, row, err);
 		if (found <= 0)
 			return found;

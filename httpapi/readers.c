@@ -26,7 +26,7 @@ struct place {
 
 struct readers {
 	struct place place[PLACES_MAX];
-	size_t enough;	 /* so many are opened without waiting, and kept */
+	size_t enough; /* so many are opened without waiting, and kept */
 	char *state_dir;
 	_Atomic size_t open;	/* lent or not */
 	_Atomic size_t waiting; /* for is_given */
@@ -100,7 +100,8 @@ static bool put_free(struct readers *readers, struct queue *queue)
 	return false;
 }
 
-/* Until one is free, enough of them are not even open, or it takes too long: then NULL. */
+/* Until one is free, enough of them are not even open, or it takes too long: then NULL.
+ */
 static struct queue *wait_for_one(struct readers *readers)
 {
 	struct queue *queue;

@@ -93,9 +93,8 @@ static bool look_at_kept(struct look *look)
 	look->is_keepable = look->wait->wait_us == 0 && !look->wait->is_created;
 	look->has_stamp =
 		look->is_keepable && queue_stamp_take(look->queue, &look->stamp);
-	return look->has_stamp &&
-	       kept_find(look->request->server->kept, &key, &look->stamp, &look->body,
-			 &look->version);
+	return look->has_stamp && kept_find(look->request->server->kept, &key,
+					    &look->stamp, &look->body, &look->version);
 }
 
 /* The snapshot is that of the stamp if the stamp is still the same after it was taken. */
@@ -169,8 +168,7 @@ static int look(struct request *request, struct queue *queue, enum MHD_Result *r
 		queue_snapshot_end(queue);
 	}
 	if (done > 0)
-		*ret_result =
-			answer_with(request, look.wait, &look.body, look.version);
+		*ret_result = answer_with(request, look.wait, &look.body, look.version);
 	else
 		buf_release(&look.body);
 	if (done < 0)

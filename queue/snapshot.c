@@ -26,10 +26,13 @@ const volatile uint8_t *wal_index(struct queue *queue)
 	return queue->wal_index;
 }
 
-static void copy_header(uint64_t ret[6], const volatile uint64_t *header)
+/* Word by word in this order, which the compiler and the processor keep. */
+static void copy_header(uint64_t ret[6], const volatile uint8_t *header)
 {
+	const volatile _Atomic uint64_t *const words =
+		(const volatile _Atomic uint64_t *)(const volatile void *)header;
 	for (size_t i = 0; i < 6; i++)
-		ret[i] = header[i];
+		ret[i] = atomic_load(&words[i]);
 }
 
 /* Written second first, so read first first: two that are equal are whole. */
@@ -40,10 +43,8 @@ bool queue_stamp_take(struct queue *queue, struct queue_stamp *ret)
 	_Static_assert(sizeof first == sizeof ret->header, "the header has 48 bytes");
 	if (index == NULL)
 		return false;
-	atomic_thread_fence(memory_order_seq_cst);
-	copy_header(first, (const volatile uint64_t *)(const volatile void *)index);
-	atomic_thread_fence(memory_order_seq_cst);
-	copy_header(second, (const volatile uint64_t *)(const volatile void *)(index + 48));
+	copy_header(first, index);
+	copy_header(second, index + sizeof first);
 	memcpy(ret->header, first, sizeof first);
 	return memcmp(first, second, sizeof first) == 0 && ret->header[IS_INIT] != 0;
 }

@@ -40,7 +40,8 @@ static void assert_found(struct kept *kept, const struct kept_key *key,
 static void test_it_is_for_one_viewer_and_the_settings(void **state)
 {
 	struct kept *kept = kept_open();
-	const struct kept_key alices = key_of(&ALICE, 1, "j"), bobs = key_of(&BOB, 1, "j");
+	const struct kept_key alices = key_of(&ALICE, 1, "j"),
+			      bobs = key_of(&BOB, 1, "j");
 	const struct kept_key admins = key_of(&ADMIN, 1, "j");
 	const struct kept_key others = key_of(&ALICE, 1, "k"),
 			      newer = key_of(&ALICE, 2, "j");
@@ -63,7 +64,8 @@ static void test_it_is_for_one_viewer_and_the_settings(void **state)
 static void test_it_is_good_for_one_state_of_the_database(void **state)
 {
 	struct kept *kept = kept_open();
-	const struct kept_key key = key_of(&ALICE, 1, "j"), other = key_of(&ALICE, 1, "k");
+	const struct kept_key key = key_of(&ALICE, 1, "j"),
+			      other = key_of(&ALICE, 1, "k");
 	(void)state;
 	put(kept, &key, &NOW, "now");
 	assert_found(kept, &key, &LATER, NULL);

@@ -61,9 +61,9 @@ static void assert_view(struct fixture *f, const char *id)
 	const int has_last =
 		queue_attempt_get(f->queue, job.row, job.attempt, &last, &f->err);
 	assert_done(has_last, &f->err);
-	assert_done(queue_dependencies(f->queue, &FIXTURE_ADMIN, job.row, &depends,
-				       &f->err),
-		    &f->err);
+	assert_done(
+		queue_dependencies(f->queue, &FIXTURE_ADMIN, job.row, &depends, &f->err),
+		&f->err);
 	assert_int_equal(job_view_open(f->queue, job.row, &view, &f->err), 1);
 	for (size_t i = 0; i < JOB_FIELDS_COUNT; i++)
 		assert_same_field(&JOB_FIELDS[i], &job, &view.job);
@@ -156,10 +156,11 @@ static void test_a_stamp_lasts_until_something_is_committed(void **state)
 	struct queue_stamp before = stamp(reader);
 	assert_stamp(f->queue, &before, true);
 	fixture_number(f->dir, "SELECT count(*) FROM jobs");
-	assert_int_equal(
-		fixture_sql(f->dir, "BEGIN IMMEDIATE; INSERT INTO queues (name) VALUES ('r'); ROLLBACK",
-			    NULL),
-		0);
+	assert_int_equal(fixture_sql(f->dir,
+				     "BEGIN IMMEDIATE; INSERT INTO queues (name) VALUES "
+				     "('r'); ROLLBACK",
+				     NULL),
+			 0);
 	assert_stamp(reader, &before, true);
 	fixture_submit(f, "uid:1000", &made);
 	assert_stamp(reader, &before, false);
