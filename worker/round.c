@@ -317,8 +317,7 @@ static int fail(struct supervisor *supervisor, const struct err *err)
 /* The last jobs at hand bridge the commit that claims more, if there are more. */
 bool round_can_wait(const struct supervisor *supervisor)
 {
-	const size_t bridge =
-		supervisor->is_deep ? (size_t)supervisor->config->slots : 0;
+	const size_t bridge = supervisor->is_deep ? (size_t)supervisor->config->slots : 0;
 
 	return supervisor->is_brisk && supervisor->hand.count > bridge &&
 	       !supervisor->is_urgent && !supervisor->is_ending;

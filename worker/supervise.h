@@ -224,9 +224,9 @@ void start_claims(struct supervisor *supervisor, struct claim_list *claims);
  * before now goes back, to expire. */
 void start_waiting(struct supervisor *supervisor);
 
-/* The same while a transaction is open, after seeing what has ended meanwhile: nobody else
- * can have written since `start_may_go_on` was asked in it. What needs the database to be
- * started is left for later. */
+/* The same while a transaction is open, after seeing what has ended meanwhile: nobody
+ * else can have written since `start_may_go_on` was asked in it. What needs the database
+ * to be started is left for later. */
 bool start_may_go_on(struct supervisor *supervisor);
 void start_between(struct supervisor *supervisor);
 
