@@ -12,6 +12,7 @@
 #include "worker/environment.h"
 #include "worker/executor.h"
 #include "worker/hand.h"
+#include "worker/spare.h"
 
 /* --- one attempt in our hands --- */
 
@@ -127,8 +128,9 @@ struct supervisor {
 	int64_t due_at;		  /* wall clock: a job waits for it; DUE_NEVER */
 	int64_t armed_at;	  /* what due_fd is set to */
 	struct work_list works;
-	struct turns *turns; /* between owners, for claiming */
-	struct hand hand;    /* the works that wait for a slot */
+	struct turns *turns;  /* between owners, for claiming */
+	struct hand hand;     /* the works that wait for a slot */
+	struct spares spares; /* no more than those */
 
 	struct pruning pruning;
 	struct helper helper;
