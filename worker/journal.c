@@ -346,7 +346,7 @@ int journal_append(int fd, const struct buf *line)
 		saved = errno;
 	else
 		end = lseek(fd, 0, SEEK_END);
-	if (end >= wrote)
+	if (wrote > 0 && end >= wrote)
 		(void)!ftruncate(fd, end - wrote);
 	errno = saved;
 	return -1;
