@@ -30,10 +30,10 @@ struct write {
 	bool is_apart; /* in a transaction that `run` makes, and nobody is told; once for
 			  those with the same `run` that are taken one after another */
 	/* What most writes mean is set before each run; `run` may set it otherwise: */
-	bool is_changed; /* true: the worker is to look */
-	bool is_watched; /* true: somebody may be waiting for it already */
+	bool is_changed;       /* true: the worker is to look */
+	bool is_watched;       /* true: somebody may be waiting for it already */
 	struct waiter *waiter; /* NULL; else listed: its ring resumes, not the commit */
-	bool is_more;	 /* false: this was all; else it is run again in the next turn */
+	bool is_more; /* false: this was all; else it is run again in the next turn */
 	/* how it ended: 0, or -1 with err; never 0 before the commit */
 	int result;
 	struct err err;

@@ -27,18 +27,49 @@ int attempt_prepare(int state_fd, const struct attempt_name *name, struct err *e
 	return fd < 0 ? err_sys(err, ERR_INTERNAL, errno, "creating %s", path) : 0;
 }
 
+/* Emptied first: while it has its old name it is nobody's any more, and under its new one
+ * it is as good as new. Whoever holds its lock is not done with it. */
+int attempt_reuse(int state_fd, const struct attempt_name *old,
+		  const struct attempt_name *name)
+{
+	char from[ATTEMPT_PATH_BYTES];
+	char path[ATTEMPT_PATH_BYTES];
+	AUTO_CLOSE int fd = -1;
+
+	journal_path(old, from);
+	journal_path(name, path);
+	fd = sys.openat(state_fd, from, O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0);
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0 || ftruncate(fd, 0) != 0)
+		return -1;
+	return renameat2(state_fd, from, state_fd, path, RENAME_NOREPLACE);
+}
+
+/* What another attempt has left in the file says nothing of this one. */
+static int read_own(int fd, const char *key, struct journal *ret)
+{
+	if (journal_read(fd, ret) != 0)
+		return -1;
+	if (ret->key[0] != '\0' && !text_equal(ret->key, key))
+		memset(ret, 0, sizeof(*ret));
+	return 0;
+}
+
 /* Judges an open journal. It is looked at again under the lock, for a shim may have
  * written its record between our reading and its leaving. */
-static int judge_open(int state_fd, const char *path, int fd, bool is_same_boot,
-		      struct finding *ret)
+static int judge_open(int state_fd, const struct attempt_name *name, int fd,
+		      bool is_same_boot, struct finding *ret)
 {
 	struct evidence evidence = {.is_same_boot = is_same_boot};
+	char path[ATTEMPT_PATH_BYTES];
+	char key[ATTEMPT_KEY_BYTES];
 
-	if (journal_read(fd, &ret->journal) != 0)
+	journal_path(name, path);
+	attempt_key(name->job_id, name->number, key);
+	if (read_own(fd, key, &ret->journal) != 0)
 		return -1;
 	if (!ret->journal.has_ended) {
 		evidence.is_locked = flock(fd, LOCK_EX | LOCK_NB) != 0;
-		if (journal_read(fd, &ret->journal) != 0)
+		if (read_own(fd, key, &ret->journal) != 0)
 			return -1;
 	}
 	evidence.has_started = ret->journal.has_started;
@@ -67,7 +98,7 @@ int attempt_collect(int state_fd, const struct attempt_name *name, bool is_same_
 	}
 	if (fd < 0)
 		return err_sys(err, ERR_INTERNAL, errno, "opening %s", path);
-	if (judge_open(state_fd, path, fd, is_same_boot, ret) != 0)
+	if (judge_open(state_fd, name, fd, is_same_boot, ret) != 0)
 		return err_sys(err, ERR_INTERNAL, errno, "reading %s", path);
 	return 0;
 }
@@ -158,17 +189,23 @@ int attempt_read_output(int state_fd, const struct attempt_name *name, int64_t f
 
 /* --- afterwards --- */
 
+void attempt_discard_output(int state_fd, const struct attempt_name *name)
+{
+	char path[ATTEMPT_PATH_BYTES];
+
+	attempt_output_path(name->job_id, name->number, ".log", path);
+	(void)sys.unlinkat(state_fd, path, 0);
+	attempt_output_path(name->job_id, name->number, ".idx", path);
+	(void)sys.unlinkat(state_fd, path, 0);
+}
+
 /* The journal goes last: while it is there a starting worker looks again. */
 void attempt_discard(int state_fd, const struct attempt_name *name, bool has_folded)
 {
 	char path[ATTEMPT_PATH_BYTES];
 
-	if (has_folded) {
-		attempt_output_path(name->job_id, name->number, ".log", path);
-		(void)sys.unlinkat(state_fd, path, 0);
-		attempt_output_path(name->job_id, name->number, ".idx", path);
-		(void)sys.unlinkat(state_fd, path, 0);
-	}
+	if (has_folded)
+		attempt_discard_output(state_fd, name);
 	journal_path(name, path);
 	(void)sys.unlinkat(state_fd, path, 0);
 }

@@ -18,6 +18,11 @@ struct attempt_name {
  * is told of the attempt. ERR_OUT_OF_SPACE, ERR_UNAVAILABLE, ERR_INTERNAL. */
 int attempt_prepare(int state_fd, const struct attempt_name *name, struct err *err);
 
+/* The same, from the journal of an attempt that has ended for good. -1: it cannot be
+ * used, and is to be discarded. */
+int attempt_reuse(int state_fd, const struct attempt_name *old,
+		  const struct attempt_name *name);
+
 /* What there is to know of an attempt. */
 struct finding {
 	enum verdict verdict;
@@ -41,6 +46,7 @@ int attempt_read_output(int state_fd, const struct attempt_name *name, int64_t f
 
 /* Removes the journal and, with `has_folded`, the output files. Only after the commit. */
 void attempt_discard(int state_fd, const struct attempt_name *name, bool has_folded);
+void attempt_discard_output(int state_fd, const struct attempt_name *name);
 
 /* Calls `visit` for each journal that is there. */
 typedef void attempt_visit_fn(void *context, const struct attempt_name *name);

@@ -105,11 +105,20 @@ static void put_crc(struct buf *ret, size_t from)
 	(void)buf_printf(ret, CRC_TEXT "%08" PRIx32 "\n", crc);
 }
 
+/* The word of a line, and whose it is. */
+static void put_start(struct buf *ret, const char *word, const char *key)
+{
+	(void)buf_append_text(ret, word);
+	if (key[0] != '\0')
+		(void)buf_printf(ret, " of=%s", key);
+}
+
 void journal_put_started(struct buf *ret, const struct journal *facts)
 {
 	const size_t from = ret->length;
 
-	(void)buf_printf(ret, "started shim=%d shim_started=%" PRId64 " boot=%s cgroup=",
+	put_start(ret, "started", facts->key);
+	(void)buf_printf(ret, " shim=%d shim_started=%" PRId64 " boot=%s cgroup=",
 			 (int)facts->shim_pid, facts->shim_started, facts->boot_id);
 	put_escaped(ret, facts->cgroup[0] != '\0' ? facts->cgroup : "-");
 	put_crc(ret, from);
@@ -119,17 +128,19 @@ void journal_put_process(struct buf *ret, const struct journal *facts)
 {
 	const size_t from = ret->length;
 
-	(void)buf_printf(ret, "process pid=%d started=%" PRId64 " at=%" PRId64,
-			 (int)facts->pid, facts->pid_started, facts->started_at);
+	put_start(ret, "process", facts->key);
+	(void)buf_printf(ret, " pid=%d started=%" PRId64 " at=%" PRId64, (int)facts->pid,
+			 facts->pid_started, facts->started_at);
 	put_crc(ret, from);
 }
 
-void journal_put_ended(struct buf *ret, const struct attempt_end *end)
+void journal_put_ended(struct buf *ret, const char *key, const struct attempt_end *end)
 {
 	const size_t from = ret->length;
 	char hex[2 * DIGEST_BYTES + 1];
 
-	(void)buf_printf(ret, "ended pid=%d", (int)end->pid);
+	put_start(ret, "ended", key);
+	(void)buf_printf(ret, " pid=%d", (int)end->pid);
 	for (size_t i = 0; i < ARRAY_SIZE(END_FIELDS); i++) {
 		(void)buf_printf(ret, " %s=%" PRId64, END_FIELDS[i].name,
 				 end_number_of(end, &END_FIELDS[i]));
@@ -261,6 +272,23 @@ static bool line_is_whole(char *line, size_t bytes)
 	return true;
 }
 
+/* The first line that says it decides whose the journal is. */
+static int take_key(struct journal *journal, const char *value)
+{
+	if (journal->key[0] != '\0')
+		return text_equal(journal->key, value) ? 0 : -1;
+	snprintf(journal->key, sizeof(journal->key), "%s", value);
+	return 0;
+}
+
+static int take_field(const struct line_kind *kind, struct journal *journal,
+		      const char *key, const char *value)
+{
+	if (text_equal(key, "of"))
+		return take_key(journal, value);
+	return kind->take(journal, key, value);
+}
+
 /* Reads one whole line into a copy of the facts, so that a bad field leaves no trace. */
 static void parse_line(char *line, struct journal *journal)
 {
@@ -279,7 +307,7 @@ static void parse_line(char *line, struct journal *journal)
 		char *value = strsep(&rest, " ");
 		const char *key = strsep(&value, "=");
 
-		if (value == NULL || kind->take(&copy, key, value) != 0)
+		if (value == NULL || take_field(kind, &copy, key, value) != 0)
 			return;
 	}
 	*(bool *)(void *)((char *)&copy + kind->flag) = true;

@@ -4,10 +4,12 @@
  * shim, which holds its flock(2) for as long as the attempt lives. Text lines, each ended
  * by " crc=<8 hex>" and a newline, each appended with one write(2):
  *
- *     started shim=<pid> shim_started=<ticks> boot=<boot id> cgroup=<path or ->
- *     process pid=<pid> started=<ticks> at=<us>
- *     ended started_at=... exit=... signal=... stop=... sha256=... error=...
+ *     started of=<key> shim=<pid> shim_started=<ticks> boot=<boot id> cgroup=<path or ->
+ *     process of=<key> pid=<pid> started=<ticks> at=<us>
+ *     ended of=<key> started_at=... exit=... signal=... stop=... sha256=... error=...
  *
+ * `of` is there because a file may have been another attempt's before (spare.h): after a
+ * power loss its old lines may be back. Lines of two attempts are never taken together.
  * `started` stands there before the job's process is made: from that line on it may have
  * run. `process` comes once it is known to be running for a while. `ended` is the exit
  * record, and with it the attempt is over. On one boot the page cache is evidence enough,
@@ -25,6 +27,7 @@
  * wrong checksum count as never written. */
 struct journal {
 	bool has_started, has_process, has_ended;
+	char key[ATTEMPT_KEY_BYTES]; /* of the attempt; "": the lines do not say */
 	pid_t shim_pid;
 	int64_t shim_started; /* clock ticks since boot */
 	char boot_id[CLOCK_BOOT_ID_BYTES];
@@ -41,7 +44,7 @@ void journal_parse(const char *text, size_t bytes, struct journal *ret);
 /* Each writes one whole line, with its checksum, from the fields that it names. */
 void journal_put_started(struct buf *ret, const struct journal *facts);
 void journal_put_process(struct buf *ret, const struct journal *facts);
-void journal_put_ended(struct buf *ret, const struct attempt_end *end);
+void journal_put_ended(struct buf *ret, const char *key, const struct attempt_end *end);
 
 /* Appends a line to the open journal: all of it or, on a full disk, nothing. 0, or -1
  * with errno. */

@@ -242,15 +242,30 @@ static int write_round(struct supervisor *supervisor, struct round *round,
 	return queue_commit(queue, err);
 }
 
-/* After the commit: what was recorded is forgotten, and its files go. */
-static void settle(struct supervisor *supervisor)
+/* The files of an attempt whose end is committed; its journal is kept for one that is
+ * still to be started. */
+static void clear_away(struct supervisor *supervisor, const struct work *work,
+		       size_t to_start)
 {
+	const struct journal *journal = &work->finding.journal;
+	const bool has_folded = journal->end.content != NULL;
+
+	if (!spare_keep(&supervisor->spares, &work->name, journal, to_start))
+		attempt_discard(supervisor->state_fd, &work->name, has_folded);
+	else if (has_folded)
+		attempt_discard_output(supervisor->state_fd, &work->name);
+}
+
+/* After the commit: what was recorded is forgotten, and its files go. */
+static void settle(struct supervisor *supervisor, size_t claimed)
+{
+	const size_t to_start = supervisor->hand.count + claimed;
+
 	for (size_t i = 0; i < supervisor->works.count; i++) {
 		struct work *work = supervisor->works.item[i];
-		const bool has_folded = work->finding.journal.end.content != NULL;
 
 		if (work->recorded & RECORDED_END && !work->is_refused_by_queue)
-			attempt_discard(supervisor->state_fd, &work->name, has_folded);
+			clear_away(supervisor, work, to_start);
 		if (work->recorded & RECORDED_STARTED)
 			work->has_started_note = false;
 		if (work->recorded & RECORDED_STOPPING)
@@ -264,7 +279,7 @@ static void settle_round(struct supervisor *supervisor, struct round *round)
 	if (round->is_heartbeat)
 		supervisor->heartbeat_due_us = clock_boot_us() + HEARTBEAT_US;
 	supervisor->is_short_logged = false;
-	settle(supervisor);
+	settle(supervisor, round->claims.count);
 	round->changes += round->claims.count;
 	supervisor->is_more = round->is_more || round->is_unresolved;
 	if (round->room > 0)
@@ -278,6 +293,8 @@ static void settle_round(struct supervisor *supervisor, struct round *round)
 	if (round->has_ends)
 		bell_ring(supervisor->ringer, WORKER_BELL);
 	start_claims(supervisor, &round->claims);
+	if (supervisor->hand.count == 0)
+		spares_drop(&supervisor->spares, supervisor->state_fd);
 	if (round->changes == 0)
 		return;
 	supervisor->is_dirty = true;
@@ -317,8 +334,7 @@ static int fail(struct supervisor *supervisor, const struct err *err)
 /* The last jobs at hand bridge the commit that claims more, if there are more. */
 bool round_can_wait(const struct supervisor *supervisor)
 {
-	const size_t bridge =
-		supervisor->is_deep ? (size_t)supervisor->config->slots : 0;
+	const size_t bridge = supervisor->is_deep ? (size_t)supervisor->config->slots : 0;
 
 	return supervisor->is_brisk && supervisor->hand.count > bridge &&
 	       !supervisor->is_urgent && !supervisor->is_ending;

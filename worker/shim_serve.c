@@ -112,7 +112,7 @@ static void record_end(struct run *run)
 {
 	AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX);
 
-	journal_put_ended(&line, &run->end);
+	journal_put_ended(&line, run->facts.key, &run->end);
 	while (journal_append(run->journal_fd, &line) != 0) {
 		(void)poll(NULL, 0, RECORD_AGAIN_MS);
 	}
@@ -259,10 +259,9 @@ static void fill_end(struct run *run)
 bool shim_serve(struct shim *shim, const struct spec *spec, int stdin_fd)
 {
 	struct run run = {.shim = shim, .spec = spec, .journal_fd = -1};
-	char key[ATTEMPT_KEY_BYTES];
 
-	attempt_key(spec->job_id, spec->number, key);
-	run.tag = spec_tag(key);
+	attempt_key(spec->job_id, spec->number, run.facts.key);
+	run.tag = spec_tag(run.facts.key);
 	sink_init(&run.sink, spec);
 	if (claim_journal(&run) != 0) {
 		tell(&run, NOTICE_REFUSED);

@@ -140,7 +140,8 @@ static void close_taken_back(struct supervisor *supervisor, struct work *work,
 static enum start_result hand_over(struct supervisor *supervisor, struct work *work,
 				   const struct spec *spec, int stdin_fd, struct err *err)
 {
-	if (attempt_prepare(supervisor->state_fd, &work->name, err) != 0)
+	if (spare_prepare(&supervisor->spares, supervisor->state_fd, &work->name, err) !=
+	    0)
 		return START_BUSY;
 	return supervisor->ops->start(supervisor->executor, spec, stdin_fd, work, err);
 }

@@ -155,7 +155,7 @@ static int executor_fd_of(const struct supervisor *supervisor)
 
 static const struct source SOURCES[] = {
 	{.fd = executor_fd_of, .run = take_reports}, {.fd = bell_fd_of, .run = on_bell},
-	{.fd = signal_fd_of, .run = on_signal},	    {.fd = timer_fd_of, .run = on_tick},
+	{.fd = signal_fd_of, .run = on_signal},	     {.fd = timer_fd_of, .run = on_tick},
 	{.fd = due_fd_of, .run = due_ready},
 };
 

@@ -12,6 +12,7 @@
 #include "worker/environment.h"
 #include "worker/executor.h"
 #include "worker/hand.h"
+#include "worker/spare.h"
 
 /* --- one attempt in our hands --- */
 
@@ -127,8 +128,9 @@ struct supervisor {
 	int64_t due_at;		  /* wall clock: a job waits for it; DUE_NEVER */
 	int64_t armed_at;	  /* what due_fd is set to */
 	struct work_list works;
-	struct turns *turns; /* between owners, for claiming */
-	struct hand hand;    /* the works that wait for a slot */
+	struct turns *turns;  /* between owners, for claiming */
+	struct hand hand;     /* the works that wait for a slot */
+	struct spares spares; /* no more than those */
 
 	struct pruning pruning;
 	struct helper helper;
@@ -224,9 +226,9 @@ void start_claims(struct supervisor *supervisor, struct claim_list *claims);
  * before now goes back, to expire. */
 void start_waiting(struct supervisor *supervisor);
 
-/* The same while a transaction is open, after seeing what has ended meanwhile: nobody else
- * can have written since `start_may_go_on` was asked in it. What needs the database to be
- * started is left for later. */
+/* The same while a transaction is open, after seeing what has ended meanwhile: nobody
+ * else can have written since `start_may_go_on` was asked in it. What needs the database
+ * to be started is left for later. */
 bool start_may_go_on(struct supervisor *supervisor);
 void start_between(struct supervisor *supervisor);
 

@@ -1,5 +1,7 @@
 """Short jobs are claimed ahead of free slots; nobody may notice but by the speed."""
 
+import os
+
 import harness
 from workbench import Workbench
 
@@ -39,3 +41,38 @@ def test_the_next_worker_runs_what_was_given_back(reeve):
     for job in long:
         bench.cancel(job, force=True)
         bench.wait(job)
+
+
+def journals(reeve):
+    return os.listdir(reeve.path("attempts"))
+
+
+def test_each_of_many_short_ones_has_its_own_end(reeve):
+    """Their journals are used again, one after the other; none of them is left."""
+    bench = Workbench(reeve, slots=2)
+    jobs = {bench.submit("/bin/sh", "-c", f"echo {code}; exit {code}"): code for code in range(100)}
+    bench.start()
+    bench.wait_all()
+    for job, code in jobs.items():
+        assert bench.row(job)["exit_code"] == code
+        assert reeve.sql("SELECT CAST(o.content AS TEXT) FROM output o JOIN v_jobs v USING (job_id) "
+                         "WHERE v.id = ?", job) == [(f"{code}\n",)]
+    assert journals(reeve) == []
+
+
+def test_a_worker_killed_again_and_again_runs_each_once(reeve):
+    """Whatever it was at: with attempts claimed ahead, in a transaction, between two journals."""
+    bench = Workbench(reeve, slots=2)
+    mark = os.path.join(reeve.base, "ran")
+    jobs = bench.submit_many("/bin/sh", "-c", f"echo $REEVE_JOB_ID >> {mark}", count=600)
+    bench.start()
+    over = "SELECT count(*) FROM jobs WHERE finished_at IS NOT NULL"
+    for part in range(1, 6):
+        harness.wait_until(lambda part=part: reeve.sql(over)[0][0] >= 80 * part, "some to end")
+        reeve.kill_worker()
+        reeve.start_worker()
+    bench.wait_all()
+    assert counts(bench) == {"succeeded": len(jobs)}
+    with open(mark, encoding="utf-8") as file:
+        assert sorted(file.read().split()) == sorted(jobs)
+    assert journals(reeve) == []

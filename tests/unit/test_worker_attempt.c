@@ -105,7 +105,7 @@ static void put_ended(struct buf *ret)
 {
 	const struct attempt_end end = {.has_exit_code = true, .exit_code = 4};
 
-	journal_put_ended(ret, &end);
+	journal_put_ended(ret, "", &end);
 }
 
 static void test_life_of_a_journal(void **state)

@@ -42,7 +42,7 @@ static void put_all(struct buf *ret, const struct journal *facts)
 {
 	journal_put_started(ret, facts);
 	journal_put_process(ret, facts);
-	journal_put_ended(ret, &facts->end);
+	journal_put_ended(ret, "", &facts->end);
 }
 
 static void test_what_is_written_comes_back(void **state)
@@ -75,7 +75,7 @@ static void test_exit_code_and_signal_are_kept_apart(void **state)
 		struct attempt_end end = {.has_exit_code = kind == 1,
 					  .has_signal = kind == 2};
 
-		journal_put_ended(&text, &end);
+		journal_put_ended(&text, "", &end);
 		journal_parse(buf_text(&text), text.length, &found);
 		assert_true(found.has_ended);
 		assert_int_equal(found.end.has_exit_code, kind == 1);
@@ -111,7 +111,7 @@ static void test_torn_lines_do_not_count(void **state)
 	started = text.length;
 	journal_put_process(&text, &facts);
 	process = text.length;
-	journal_put_ended(&text, &facts.end);
+	journal_put_ended(&text, "", &facts.end);
 	for (size_t cut = 0; cut <= text.length; cut++) {
 		journal_parse(buf_text(&text), cut, &found);
 		assert_int_equal(found.has_started, cut >= started);
@@ -131,7 +131,7 @@ static void test_changed_bytes_are_found(void **state)
 	(void)state;
 	journal_put_started(&text, &facts);
 	started = text.length;
-	journal_put_ended(&text, &facts.end);
+	journal_put_ended(&text, "", &facts.end);
 	for (size_t at = 0; at < text.length; at++) {
 		const char was = text.data[at];
 
@@ -173,7 +173,7 @@ static void test_line_after_a_torn_one_counts(void **state)
 
 	(void)state;
 	assert_int_equal(buf_append_text(&text, "ended pid=1 sta\n"), 0);
-	journal_put_ended(&text, &facts.end);
+	journal_put_ended(&text, "", &facts.end);
 	journal_parse(buf_text(&text), text.length, &found);
 	assert_true(found.has_ended);
 	assert_int_equal(found.end.signal, 9);
@@ -219,7 +219,7 @@ static void test_append_is_all_or_nothing(void **state)
 		assert_int_equal(lseek(fd, 0, SEEK_END), (off_t)line.length);
 	}
 	buf_reset(&line);
-	journal_put_ended(&line, &facts.end);
+	journal_put_ended(&line, "", &facts.end);
 	assert_int_equal(journal_append(fd, &line), 0);
 	assert_int_equal(journal_read(fd, &found), 0);
 	assert_true(found.has_started && found.has_ended);
