@@ -25,8 +25,8 @@ pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
 BUDGETS = {
     "submission, one connection": {"all": 55, "fdatasync": 1.02, "pwrite64": 25, "openat": 1.3, "forks": 0},
     "submission, 64 connections": {"all": 19.5, "fdatasync": 0.34, "pwrite64": 4, "openat": 1.3, "forks": 0},
-    "status": {"all": 4.5, "openat": 0.5, "pwrite64": 0.1, "fdatasync": 0, "forks": 0},
-    "page of 50": {"all": 6.5, "openat": 0.5, "pwrite64": 0.1, "fdatasync": 0, "forks": 0},
+    "status": {"all": 6.5, "openat": 0.5, "pwrite64": 0.1, "fdatasync": 0, "forks": 0},
+    "page of 50": {"all": 9, "openat": 0.5, "pwrite64": 0.1, "fdatasync": 0, "forks": 0},
     "no-op job": {"all": 175, "execs": 1.05, "forks": 1.05, "fdatasync": 0.6, "pwrite64": 16, "openat": 10},
 }
 SUMS = {"forks": ("clone", "clone3", "fork", "vfork"), "execs": ("execve", "execveat")}

@@ -148,17 +148,21 @@ def readable(socks):
 def test_without_descriptors_a_connection_waits(reeve):
     reeve.start_httpapi()
     pid = reeve.httpapi.pid
-    assert reeve.request("GET", "/healthz/live").status == 200
+    request = b"GET /healthz/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
     former = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    used = {int(name) for name in os.listdir(f"/proc/{pid}/fd")}
-    free = min(set(range(len(used) + 1)) - used)
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (free, former[1]))
-    with reeve.raw_socket("unix") as sock:
-        sock.sendall(b"GET /healthz/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    # The first stays, so that no descriptor comes free behind our back.
+    with reeve.raw_socket("unix") as first, contextlib.ExitStack() as stack:
+        first.sendall(request)
+        assert b" 200 " in first.recv(4096)
+        used = {int(name) for name in os.listdir(f"/proc/{pid}/fd")}
+        free = min(set(range(len(used) + 1)) - used)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (free, former[1]))
+        second = stack.enter_context(reeve.raw_socket("unix"))
+        second.sendall(request)
         reeve.httpapi.wait_line("ev=accept_failed")
-        assert not readable([sock])
+        assert not readable([second])
         resource.prlimit(pid, resource.RLIMIT_NOFILE, former)
-        assert b" 200 " in sock.recv(4096)
+        assert b" 200 " in second.recv(4096)
     assert reeve.httpapi.log.count("ev=accept_failed") == 1
 
 
