@@ -153,7 +153,7 @@ CREATE TABLE events (
     state     TEXT,                       -- of the job afterwards
     principal TEXT,                       -- who asked; NULL: Reeve itself
     data      TEXT,                       -- JSON object: the rest
-    hash      BLOB NOT NULL CHECK (length(hash) = 24 OR length(hash) = 32) -- of SHA-256(previous hash || canonical row) the first 24; 32 in old rows
+    hash      BLOB NOT NULL CHECK (length(hash) = 24 OR length(hash) = 32 AND id <= 0) -- of SHA-256(previous hash || canonical row) the first 24; 32 in rows of an earlier version
 ) STRICT;
 
 CREATE TRIGGER jobs_final BEFORE UPDATE ON jobs

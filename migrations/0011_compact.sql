@@ -34,11 +34,14 @@ ALTER TABLE jobs ADD COLUMN spare /* room for the times and words of its end; NU
 
 -- Of a hash 24 bytes are enough: SHA-256 cut to 192 bits, as in NIST SP 800-208. What is there keeps
 -- its 32, so only the CHECK changes, the way that SQLite documents for that (lang_altertable.html, 7);
--- no row is touched.
+-- no row is touched. New rows may not have 32: a program of the earlier version that still runs, as in an upgrade
+-- one of them does, takes no hash of 24 for the one before, and would break the chain. So it is refused.
 PRAGMA writable_schema = ON;
 UPDATE sqlite_schema
    SET sql = replace(sql, 'CHECK (length(hash) = 32) -- SHA-256(previous hash || canonical row)',
-                     'CHECK (length(hash) = 24 OR length(hash) = 32) -- of SHA-256(previous hash || canonical row) the first 24; 32 in old rows')
+                     'CHECK (length(hash) = 24 OR length(hash) = 32 AND id <= '
+                     || (SELECT coalesce(max(id), 0) FROM events)
+                     || ') -- of SHA-256(previous hash || canonical row) the first 24; 32 in rows of an earlier version')
  WHERE type = 'table' AND name = 'events';
 UPDATE sqlite_schema
    SET sql = replace(sql, 'CHECK (length(hash) = 32)', 'CHECK (length(hash) = 24 OR length(hash) = 32)')

@@ -56,17 +56,20 @@ static int migrate_one(struct queue *queue, const struct migration *row, struct 
 	return result == 0 ? 0 : err_wrap(err, "migration %s", row->name);
 }
 
-/* A migration may change a CHECK where the schema is kept, which nothing else may. */
+/* A migration may change a CHECK where the schema is kept, which nothing else may. The
+ * index of a long history is sorted in files: in memory it would take gigabytes. */
 int migrate(struct queue *queue, struct err *err)
 {
 	int64_t version;
 	int result = db_number(queue, "PRAGMA user_version", &version, err);
+	if (result == 0)
+		result = db_script(queue, "PRAGMA temp_store = FILE", err);
 	(void)sqlite3_db_config(queue->db, SQLITE_DBCONFIG_DEFENSIVE, 0, NULL);
 	for (size_t i = 0; result == 0 && i < ARRAY_SIZE(ROWS); i++)
 		if (ROWS[i].version > version)
 			result = migrate_one(queue, &ROWS[i], err);
 	(void)sqlite3_db_config(queue->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	return result;
+	return result == 0 ? db_script(queue, "PRAGMA temp_store = MEMORY", err) : result;
 }
 
 static int schema_print(struct queue *queue, struct buf *ret, struct err *err)

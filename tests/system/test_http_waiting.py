@@ -117,7 +117,7 @@ def test_a_row_written_by_hand_ends_the_waiting(reeve):
         reeve.sql_write("UPDATE jobs SET state = 'cancelled', finished_at = submitted_at, version = 2 "
                         "WHERE id = ?", row)
         reeve.sql_write("INSERT INTO events (at, job_id, kind, state, hash) "
-                        "VALUES (1, ?, 'ended', 'cancelled', zeroblob(32))", row)
+                        "VALUES (1, ?, 'ended', 'cancelled', zeroblob(24))", row)
         began = time.monotonic()
         assert json.loads(body_of(read_all(sock)))["state"] == "cancelled"
         assert time.monotonic() - began < 30

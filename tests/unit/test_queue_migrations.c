@@ -133,11 +133,19 @@ static void assert_alive(struct fixture *f)
 	claim_list_release(&list);
 }
 
-/* The chain goes on from whole hashes to cut ones; who cuts a whole one is found out. */
+/* The chain goes on from whole hashes to cut ones; who cuts a whole one is found out. A
+ * program of the earlier version that still runs would append whole ones, to a hash that
+ * it cannot read: it is refused before it breaks the chain. */
 static void assert_chained(struct fixture *f)
 {
 	struct verify_result result = {.events = 0};
 	char said[FIXTURE_TEXT_BYTES];
+	assert_int_equal(
+		fixture_sql(f->dir,
+			    "INSERT INTO events (id, at, kind, hash) SELECT "
+			    "max(id) + 1, 1, 'submitted', zeroblob(32) FROM events",
+			    NULL),
+		SQLITE_CONSTRAINT);
 	assert_done(queue_verify(f->queue, f->dir, &result, &f->err), &f->err);
 	assert_string_equal(result.detail, "");
 	fixture_assert_sql(

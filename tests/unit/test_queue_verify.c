@@ -54,7 +54,7 @@ static void test_each_changed_column_is_found(void **state)
 	const char *const changes[] = {
 		"at = at + 1",	      "job_id = 1",   "kind = 'stopping'",
 		"state = 'failed'",   "state = NULL", "principal = 'uid:0'",
-		"data = data || ' '", "data = NULL",  "hash = zeroblob(32)",
+		"data = data || ' '", "data = NULL",  "hash = zeroblob(24)",
 		"principal = ''",
 	};
 	history(f, &job);
