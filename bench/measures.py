@@ -203,7 +203,8 @@ def chosen(rows, words):
     unknown = set(words) - set(by_name) - {row.topic for row in rows}
     if unknown:
         raise SystemExit(f"bench: no measure and no topic is called {', '.join(sorted(unknown))}; "
-                         f"there are: {', '.join(by_name)}")
+                         f"topics are {', '.join(dict.fromkeys(row.topic for row in rows))}; "
+                         f"measures are {', '.join(by_name)}")
     for row in rows:
         meant = {row.name, row.name.removesuffix(HISTORY), row.topic, row.by}
         if not words or meant & set(words):
