@@ -1,6 +1,7 @@
 """Short jobs are claimed ahead of free slots; nobody may notice but by the speed."""
 
 import os
+import signal
 
 import harness
 from workbench import Workbench
@@ -41,6 +42,23 @@ def test_the_next_worker_runs_what_was_given_back(reeve):
     for job in long:
         bench.cancel(job, force=True)
         bench.wait(job)
+
+
+def test_a_limit_lowered_by_a_reload_holds_for_what_is_claimed_ahead(reeve):
+    """The worker writes the limit itself, which SQLite does not tell it as it tells of others."""
+    bench = Workbench(reeve, slots=2, queues={"one": {}})
+    bench.start()
+    bench.submit_many("/bin/true", count=60, queue="one")
+    long = bench.submit_many("/bin/sleep", "1000", count=8, queue="one")
+    for job in long[:2]:
+        bench.wait_running(job)
+    reeve.write_config(queues={"one": {"max_running": 1}})
+    os.kill(reeve.worker.pid, signal.SIGHUP)
+    reeve.worker.wait_line(r"\bev=reloaded\b")
+    for job in long[:2]:
+        harness.kill_pid(reeve.processes_of(job)[0])
+    wanted = {"succeeded": 60, "failed": 2, "running": 1, "queued": 5}
+    harness.wait_until(lambda: counts(bench) == wanted, lambda: f"one to run: {counts(bench)}")
 
 
 def journals(reeve):
