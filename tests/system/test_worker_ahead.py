@@ -2,6 +2,7 @@
 
 import os
 import signal
+import zlib
 
 import harness
 from workbench import Workbench
@@ -94,3 +95,20 @@ def test_a_worker_killed_again_and_again_runs_each_once(reeve):
     with open(mark, encoding="utf-8") as file:
         assert sorted(file.read().split()) == sorted(jobs)
     assert journals(reeve) == []
+
+
+def journal_line(text):
+    return f"{text} crc={zlib.crc32(text.encode()):08x}\n"
+
+
+def test_journals_of_jobs_that_are_no_more_are_removed(reeve):
+    """One may have waited to be used again when its job was cleaned up and the worker killed."""
+    Workbench(reeve).start()
+    reeve.stop_worker()
+    ended, emptied, begun = (f"01a1fe12-e90b-7249-8227-5f9edd47905{n}-1" for n in (1, 2, 3))
+    start = "started of={} shim=1 shim_started=1 boot=x cgroup=-"
+    for key, lines in ((ended, (start, "ended of={} pid=1 exit=0")), (emptied, ()), (begun, (start,))):
+        with open(reeve.path("attempts/" + key), "w", encoding="ascii") as file:
+            file.writelines(journal_line(line.format(key)) for line in lines)
+    reeve.start_worker()
+    assert journals(reeve) == [begun]
