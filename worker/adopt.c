@@ -37,6 +37,17 @@ static int load_living(struct supervisor *supervisor, struct err *err)
 	return 0;
 }
 
+/* Of a job that is no more, cleaned up while its journal waited to be used again. What
+ * has begun and not ended is left alone, for its shim may be at it. */
+static void sweep_unknown(struct supervisor *supervisor, const struct attempt_name *name)
+{
+	struct finding finding;
+
+	if (attempt_collect(supervisor->state_fd, name, true, &finding, NULL) == 0 &&
+	    finding.verdict == VERDICT_IMPORT)
+		attempt_discard(supervisor->state_fd, name, false);
+}
+
 /* A journal whose attempt has ended: the commit was made, the files were not removed. */
 static void sweep_one(void *context, const struct attempt_name *name)
 {
@@ -44,6 +55,7 @@ static void sweep_one(void *context, const struct attempt_name *name)
 	const struct viewer all = {.principal = "", .sees_all = true};
 	struct job job;
 	struct attempt attempt;
+	int found;
 
 	for (size_t i = 0; i < supervisor->works.count; i++) {
 		const struct work *work = supervisor->works.item[i];
@@ -52,7 +64,10 @@ static void sweep_one(void *context, const struct attempt_name *name)
 		    text_equal(work->name.job_id, name->job_id))
 			return;
 	}
-	if (queue_job_get(supervisor->queue, &all, name->job_id, &job, NULL) != 1)
+	found = queue_job_get(supervisor->queue, &all, name->job_id, &job, NULL);
+	if (found == 0)
+		sweep_unknown(supervisor, name);
+	if (found != 1)
 		return;
 	if (queue_attempt_get(supervisor->queue, job.row, name->number, &attempt, NULL) ==
 	    1) {

@@ -49,6 +49,9 @@ struct hand {
 	int64_t queues_version, queued_version;
 };
 
+/* For either: whatever the database says, it has changed. */
+#define HAND_NOT_LOOKED_AT INT64_C(-1)
+
 void hand_release(struct hand *hand);
 
 /* Adds a claimed work; takes one out, as it is started or because it goes back. */

@@ -27,7 +27,7 @@ static void say_fixed(void *context, const char *name)
 }
 
 /* Where it cannot be written now, the rows stay as they were and the next start does it.
- */
+ * SQLite tells us of what others write: of this we must tell ourselves. */
 static void configure_queues(struct supervisor *supervisor)
 {
 	struct err err = ERR_INIT;
@@ -36,6 +36,7 @@ static void configure_queues(struct supervisor *supervisor)
 	    0)
 		log_event(LOG_WARN, "queues_unconfigured", LOG_TEXT("error", err.text),
 			  LOG_END);
+	supervisor->hand.queues_version = HAND_NOT_LOOKED_AT;
 }
 
 /* Everything that outlives a round holds the struct and not what is in it. */

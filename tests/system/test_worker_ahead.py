@@ -1,6 +1,8 @@
 """Short jobs are claimed ahead of free slots; nobody may notice but by the speed."""
 
 import os
+import signal
+import zlib
 
 import harness
 from workbench import Workbench
@@ -43,6 +45,23 @@ def test_the_next_worker_runs_what_was_given_back(reeve):
         bench.wait(job)
 
 
+def test_a_limit_lowered_by_a_reload_holds_for_what_is_claimed_ahead(reeve):
+    """The worker writes the limit itself, which SQLite does not tell it as it tells of others."""
+    bench = Workbench(reeve, slots=2, queues={"one": {}})
+    bench.start()
+    bench.submit_many("/bin/true", count=60, queue="one")
+    long = bench.submit_many("/bin/sleep", "1000", count=8, queue="one")
+    for job in long[:2]:
+        bench.wait_running(job)
+    reeve.write_config(queues={"one": {"max_running": 1}})
+    os.kill(reeve.worker.pid, signal.SIGHUP)
+    reeve.worker.wait_line(r"\bev=reloaded\b")
+    for job in long[:2]:
+        harness.kill_pid(reeve.processes_of(job)[0])
+    wanted = {"succeeded": 60, "failed": 2, "running": 1, "queued": 5}
+    harness.wait_until(lambda: counts(bench) == wanted, lambda: f"one to run: {counts(bench)}")
+
+
 def journals(reeve):
     return os.listdir(reeve.path("attempts"))
 
@@ -76,3 +95,20 @@ def test_a_worker_killed_again_and_again_runs_each_once(reeve):
     with open(mark, encoding="utf-8") as file:
         assert sorted(file.read().split()) == sorted(jobs)
     assert journals(reeve) == []
+
+
+def journal_line(text):
+    return f"{text} crc={zlib.crc32(text.encode()):08x}\n"
+
+
+def test_journals_of_jobs_that_are_no_more_are_removed(reeve):
+    """One may have waited to be used again when its job was cleaned up and the worker killed."""
+    Workbench(reeve).start()
+    reeve.stop_worker()
+    ended, emptied, begun = (f"01a1fe12-e90b-7249-8227-5f9edd47905{n}-1" for n in (1, 2, 3))
+    start = "started of={} shim=1 shim_started=1 boot=x cgroup=-"
+    for key, lines in ((ended, (start, "ended of={} pid=1 exit=0")), (emptied, ()), (begun, (start,))):
+        with open(reeve.path("attempts/" + key), "w", encoding="ascii") as file:
+            file.writelines(journal_line(line.format(key)) for line in lines)
+    reeve.start_worker()
+    assert journals(reeve) == [begun]
