@@ -317,6 +317,14 @@ void helper_release(struct supervisor *supervisor);
  * came of it. Not from within a round. */
 void reload(struct supervisor *supervisor);
 
+/* --- place.c --- */
+
+/* Makes the directories that are missing and opens state_fd. */
+int place_open(struct supervisor *supervisor, struct err *err);
+
+/* From here on signals come by signal_fd, and what a dead shim leaves comes to us. */
+int place_signals(struct supervisor *supervisor, struct err *err);
+
 /* --- lock.c --- */
 
 /* Takes worker.lock for life. ERR_UNAVAILABLE: another worker has it, and lives. */
