@@ -63,10 +63,14 @@ $(BIN)/reeve-worker: $(B)/obj/worker/main.o $(call lib,worker) $(call lib,queue)
 	@mkdir -p $(@D)
 	$(CC) $(LDALL) -o $@ $^ $(QUEUE_LD) $(TASKS_LD) $(COMMON_LD)
 
-# The shim outlives everything and there is one per running job: only what it calls is linked.
+# The shim outlives everything and there is one per running job: only what it calls is linked,
+# and the C library into it, for what a dynamic one has of its own in each process is more than
+# all that the shim has. Its addresses are random all the same. Sanitizers cannot have it so.
+SHIM_LD := $(if $(SAN),-pie -Wl$(comma)--as-needed,-static-pie)
+SHIM_LIBS := $(if $(SAN),$(COMMON_LD),$(NETTLE))
 $(BIN)/reeve-shim: $(SHIM_SRC:%.c=$(B)/obj/%.o) $(call lib,worker) $(call lib,queue) $(call lib,common)
 	@mkdir -p $(@D)
-	$(CC) $(LDALL) -Wl,--gc-sections -Wl,--as-needed -o $@ $^ $(COMMON_LD)
+	$(CC) $(filter-out -pie,$(LDALL)) $(SHIM_LD) -Wl,--gc-sections -o $@ $^ $(SHIM_LIBS)
 
 $(BIN)/reeve-sender: $(B)/obj/sender/main.o $(call lib,sender) $(call lib,queue) $(call lib,common)
 	@mkdir -p $(@D)

@@ -40,7 +40,8 @@ void *mem_alloc(size_t bytes)
 		return checked(calloc(1, bytes));
 	void *const block = checked(malloc(bytes > 0 ? bytes : 1));
 
-	return memset(block, 0, bytes);
+	memset(block, 0, bytes);
+	return block;
 }
 
 void *mem_array(size_t count, size_t bytes)

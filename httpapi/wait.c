@@ -147,7 +147,7 @@ static int look_at_job(struct look *look, struct err *err)
 		found = job_view_open(look->queue, row, &view, err);
 	if (found == 0)
 		return gone_job(request, look->queue, look->wait->job_id, err);
-	if (found < 0)
+	if (found != 1)
 		return -1;
 	const int done = look_at_view(look, &view, err);
 	job_view_close(look->queue);

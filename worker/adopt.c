@@ -12,10 +12,12 @@ static void take_care(struct supervisor *supervisor, struct work *work)
 	if (journal->has_started &&
 	    supervisor->ops->watch(supervisor->executor, journal, work) == 0) {
 		/* Until its process is known it may be missed: keep looking. */
-		work->is_looked_at_by_tick = work->phase == WORK_SENT;
+		work->is_looked_at_by_tick = false;
+		if (work->phase == WORK_SENT)
+			work_look_by_tick(supervisor, work);
 		return;
 	}
-	work->is_looked_at_by_tick = true;
+	work_look_by_tick(supervisor, work);
 }
 
 static int load_living(struct supervisor *supervisor, struct err *err)

@@ -119,6 +119,8 @@ static size_t count_notes(const struct supervisor *supervisor)
 {
 	size_t count = 0;
 
+	if (!supervisor->works.has_notes)
+		return 0;
 	for (size_t i = 0; i < supervisor->works.count; i++) {
 		const struct work *work = supervisor->works.item[i];
 
@@ -261,6 +263,7 @@ static void settle(struct supervisor *supervisor, size_t claimed)
 {
 	const size_t to_start = supervisor->hand.count + claimed;
 
+	supervisor->works.has_notes = false;
 	for (size_t i = 0; i < supervisor->works.count; i++) {
 		struct work *work = supervisor->works.item[i];
 
@@ -270,6 +273,8 @@ static void settle(struct supervisor *supervisor, size_t claimed)
 			work->has_started_note = false;
 		if (work->recorded & RECORDED_STOPPING)
 			work->has_stopping_note = false;
+		if (work->has_started_note || work->has_stopping_note)
+			supervisor->works.has_notes = true;
 	}
 	works_drop_recorded(supervisor);
 }

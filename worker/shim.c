@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -18,7 +17,6 @@
 #include "worker/process.h"
 #include "worker/shim.h"
 
-#define CHILD_STACK_BYTES ((size_t)256 << 10)
 #define KERNEL_SIGSET_BYTES ((size_t)8)
 
 /* Signals meant for the service stop no job; the job's own faults reach only the job.
@@ -76,7 +74,6 @@ static int watch_all(struct shim *shim)
 static int open_all(struct shim *shim)
 {
 	struct process self;
-	char *stack = NULL;
 
 	if (process_look(shim->pid, &self) != 0 || set_signals(shim) != 0 ||
 	    set_inherited() != 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
@@ -85,14 +82,9 @@ static int open_all(struct shim *shim)
 	shim->state_fd = open(shim->state_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	shim->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	shim->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-	stack = mmap(NULL, CHILD_STACK_BYTES, PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
 	if (shim->state_fd < 0 || shim->null_fd < 0 || shim->timer_fd < 0 ||
-	    stack == MAP_FAILED || watch_all(shim) != 0)
+	    rooms_open(shim) != 0 || watch_all(shim) != 0)
 		return -1;
-	shim->child_stack = stack + CHILD_STACK_BYTES;
-	shim->buffer = mem_alloc(SHIM_BUFFER_BYTES);
-	shim->bolt = mem_alloc((size_t)PIPE_NARROW_BYTES);
 	shim->ringer = bell_ringer_open(shim->state_dir);
 	return 0;
 }
@@ -100,9 +92,7 @@ static int open_all(struct shim *shim)
 static void close_all(struct shim *shim)
 {
 	bell_ringer_close(shim->ringer);
-	free(shim->buffer);
-	free(shim->bolt);
-	(void)munmap((char *)shim->child_stack - CHILD_STACK_BYTES, CHILD_STACK_BYTES);
+	rooms_close(shim);
 	close(shim->state_fd);
 	close(shim->null_fd);
 	close(shim->timer_fd);
@@ -121,7 +111,8 @@ static int serve_all(struct shim *shim)
 		struct spec spec;
 		struct err err = ERR_INIT;
 		int stdin_fd = -1;
-		const int got = spec_receive(shim->socket, &spec, &stdin_fd, &err);
+		const int got =
+			spec_receive(shim->socket, shim->buffer, &spec, &stdin_fd, &err);
 
 		if (got <= 0)
 			return got;

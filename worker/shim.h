@@ -12,6 +12,7 @@
 #include "worker/spec.h"
 
 #define SHIM_BUFFER_BYTES ((size_t)64 << 10)
+_Static_assert(SHIM_BUFFER_BYTES >= SPEC_ROOM_BYTES, "a spec is received in it");
 
 /* What lasts from attempt to attempt. */
 struct shim {
@@ -26,10 +27,21 @@ struct shim {
 	int64_t started; /* clock ticks since boot */
 	struct bell_ringer *ringer;
 	char *cgroup;	   /* ours, as the last spec said; NULL: none */
+	void *rooms;	   /* where the next three lie */
 	void *child_stack; /* its upper end */
 	char *buffer;	   /* SHIM_BUFFER_BYTES */
 	char *bolt;	   /* PIPE_NARROW_BYTES: the packet that closes a pipe */
 };
+
+/* --- shim_rooms.c: the stack of the child, the buffer, the bolt --- */
+
+/* -1 with errno. */
+int rooms_open(struct shim *shim);
+void rooms_close(struct shim *shim);
+
+/* Gives the memory of stack and buffer back to the system: nothing in them is in use.
+ * They are there again, empty, as soon as they are used. */
+void rooms_give_back(const struct shim *shim);
 
 /* --- shim_output.c: bytes -> log, frames, digest, limit --- */
 

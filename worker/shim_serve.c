@@ -90,7 +90,7 @@ static int note_started(struct run *run)
 	return journal_append(run->journal_fd, &line);
 }
 
-/* The process has lived for a while: say who it is. */
+/* The process has lived for a while: say who it is, and need little until it ends. */
 static void note_process(struct run *run)
 {
 	AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX);
@@ -104,6 +104,7 @@ static void note_process(struct run *run)
 	journal_put_process(&line, &run->facts);
 	(void)journal_append(run->journal_fd, &line);
 	tell(run, NOTICE_STARTED);
+	rooms_give_back(run->shim);
 }
 
 /* The exit record is never given up: while the disk is full the attempt counts as alive,

@@ -12,6 +12,7 @@
 
 #define SPEC_BYTES_MAX ((size_t)8 << 20)
 #define SPEC_INLINE_BYTES ((size_t)32 << 10)
+#define SPEC_ROOM_BYTES (SPEC_INLINE_BYTES + 64) /* of a message with its header */
 
 /* All that running one attempt needs. */
 struct spec {
@@ -67,9 +68,11 @@ struct notice {
  * its socket is full. */
 int spec_send(int socket, const struct spec *spec, int stdin_fd, struct err *err);
 
-/* Waits for the next one. 1 with `ret` and `ret_stdin_fd` (-1: none) that the caller
- * releases and closes, 0 when the worker is gone, -1. */
-int spec_receive(int socket, struct spec *ret, int *ret_stdin_fd, struct err *err);
+/* Waits for the next one; `room` is SPEC_ROOM_BYTES to work in, free again afterwards. 1
+ * with `ret` and `ret_stdin_fd` (-1: none) that the caller releases and closes, 0 when
+ * the worker is gone, -1. */
+int spec_receive(int socket, char *room, struct spec *ret, int *ret_stdin_fd,
+		 struct err *err);
 
 /* Without waiting. Send: 0 or -1 (nobody listens). Receive: 1, 0 nothing there, -1 the
  * other side is gone. */

@@ -5,13 +5,9 @@
 #include "worker/supervise.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/file.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
@@ -227,45 +223,6 @@ static void work_off(struct supervisor *supervisor)
 
 /* --- opening --- */
 
-static int make_dirs(struct supervisor *supervisor, struct err *err)
-{
-	static const char *const DIRS[] = {"attempts", "output", "run/bell"};
-
-	if (file_make_dirs(supervisor->config->state_dir, 0700, err) != 0)
-		return -1;
-	for (size_t i = 0; i < ARRAY_SIZE(DIRS); i++) {
-		AUTO_FREE char *path = config_path(supervisor->config, DIRS[i]);
-
-		if (file_make_dirs(path, 0700, err) != 0)
-			return -1;
-	}
-	supervisor->state_fd =
-		open(supervisor->config->state_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (supervisor->state_fd < 0)
-		return err_sys(err, ERR_INTERNAL, errno, "opening %s",
-			       supervisor->config->state_dir);
-	return 0;
-}
-
-static int open_signals(struct supervisor *supervisor, struct err *err)
-{
-	sigset_t waited;
-
-	sigemptyset(&waited);
-	sigaddset(&waited, SIGTERM);
-	sigaddset(&waited, SIGINT);
-	sigaddset(&waited, SIGHUP);
-	sigaddset(&waited, SIGCHLD);
-	(void)signal(SIGPIPE, SIG_IGN);
-	if (sigprocmask(SIG_BLOCK, &waited, NULL) != 0 ||
-	    prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
-		return err_sys(err, ERR_INTERNAL, errno, "setting up signals");
-	supervisor->signal_fd = signalfd(-1, &waited, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (supervisor->signal_fd < 0)
-		return err_sys(err, ERR_UNAVAILABLE, errno, "signalfd");
-	return 0;
-}
-
 static int open_loop(struct supervisor *supervisor, struct err *err)
 {
 	const struct itimerspec second = {.it_interval = {.tv_sec = 1},
@@ -293,8 +250,8 @@ static int open_all(struct supervisor *supervisor, struct err *err)
 {
 	const struct config *config = supervisor->config;
 
-	if (make_dirs(supervisor, err) != 0 || worker_lock(supervisor, err) != 0 ||
-	    open_signals(supervisor, err) != 0 ||
+	if (place_open(supervisor, err) != 0 || worker_lock(supervisor, err) != 0 ||
+	    place_signals(supervisor, err) != 0 ||
 	    queue_open(&supervisor->queue, config->state_dir, QUEUE_WRITE, err) != 0)
 		return -1;
 	supervisor->ops = executor_find("local");

@@ -59,6 +59,8 @@ struct work_list {
 	struct work **item;
 	size_t count, capacity;
 	size_t closing; /* how many of them are */
+	bool is_ticked; /* one may want the tick: is_looked_at_by_tick, wants_stop */
+	bool has_notes; /* one may have a note that is to be written */
 };
 
 /* --- what is over --- */
@@ -197,7 +199,9 @@ void work_give_back(struct supervisor *supervisor, struct work *work);
  * slot: a job that waits must not look as if it ran. */
 void works_give_back(struct supervisor *supervisor, int64_t before_us);
 
-/* For attempts of which nobody tells us, and stops that may have gone unheard. */
+/* For attempts of which nobody tells us, and stops that may have gone unheard. The first
+ * makes this one of those. */
+void work_look_by_tick(struct supervisor *supervisor, struct work *work);
 void works_tick(struct supervisor *supervisor);
 
 /* --- round.c --- */
@@ -316,6 +320,14 @@ void helper_release(struct supervisor *supervisor);
 /* Reads the configuration again, goes on by it if nothing is wrong with it, and logs what
  * came of it. Not from within a round. */
 void reload(struct supervisor *supervisor);
+
+/* --- place.c --- */
+
+/* Makes the directories that are missing and opens state_fd. */
+int place_open(struct supervisor *supervisor, struct err *err);
+
+/* From here on signals come by signal_fd, and what a dead shim leaves comes to us. */
+int place_signals(struct supervisor *supervisor, struct err *err);
 
 /* --- lock.c --- */
 

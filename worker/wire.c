@@ -14,6 +14,9 @@ struct spec_header {
 	uint32_t has_stdin;
 };
 
+_Static_assert(SPEC_ROOM_BYTES >= sizeof(struct spec_header) + SPEC_INLINE_BYTES,
+	       "each message fits");
+
 #define FDS_MAX 2
 union fd_control {
 	char bytes[CMSG_SPACE(sizeof(int) * FDS_MAX)];
@@ -146,11 +149,11 @@ out:
 	return 1;
 }
 
-int spec_receive(int socket, struct spec *ret, int *ret_stdin_fd, struct err *err)
+int spec_receive(int socket, char *room, struct spec *ret, int *ret_stdin_fd,
+		 struct err *err)
 {
-	char data[sizeof(struct spec_header) + SPEC_INLINE_BYTES];
 	union fd_control control;
-	struct iovec part = {.iov_base = data, .iov_len = sizeof(data)};
+	struct iovec part = {.iov_base = room, .iov_len = SPEC_ROOM_BYTES};
 	struct msghdr message = {.msg_iov = &part,
 				 .msg_iovlen = 1,
 				 .msg_control = control.bytes,
@@ -166,7 +169,7 @@ int spec_receive(int socket, struct spec *ret, int *ret_stdin_fd, struct err *er
 			       : err_sys(err, ERR_INTERNAL, errno, "receiving a spec");
 	if (got == 0)
 		return 0;
-	return decode_message(data, (size_t)got, &message, ret, ret_stdin_fd, err);
+	return decode_message(room, (size_t)got, &message, ret, ret_stdin_fd, err);
 }
 
 int notice_send(int socket, const struct notice *notice)

@@ -82,6 +82,12 @@ void works_release(struct supervisor *supervisor)
 	hand_release(&supervisor->hand);
 }
 
+void work_look_by_tick(struct supervisor *supervisor, struct work *work)
+{
+	work->is_looked_at_by_tick = true;
+	supervisor->works.is_ticked = true;
+}
+
 /* --- reactions --- */
 
 typedef void reaction_fn(struct supervisor *supervisor, struct work *work,
@@ -123,6 +129,7 @@ static void do_stop(struct supervisor *supervisor, struct work *work,
 
 	(void)report;
 	work->wants_stop = true;
+	supervisor->works.is_ticked = true;
 	if (attempt_collect(supervisor->state_fd, &work->name, work->is_same_boot,
 			    &finding, NULL) != 0)
 		return;
@@ -140,6 +147,7 @@ static void do_note_started(struct supervisor *supervisor, struct work *work,
 	work->pid_started = report->pid_started;
 	work->started_at = report->at_us;
 	work->has_started_note = true;
+	supervisor->works.has_notes = true;
 	work->phase = WORK_RUNNING;
 	if (work->wants_stop)
 		do_stop(supervisor, work, NULL);
@@ -148,9 +156,9 @@ static void do_note_started(struct supervisor *supervisor, struct work *work,
 static void do_note_stopping(struct supervisor *supervisor, struct work *work,
 			     const struct report *report)
 {
-	(void)supervisor;
 	work->stop_reason = report->reason;
 	work->has_stopping_note = true;
+	supervisor->works.has_notes = true;
 }
 
 static bool is_kept(void *context, pid_t pid)
@@ -198,13 +206,13 @@ static void do_look(struct supervisor *supervisor, struct work *work,
 		goto later;
 	if (finding->verdict == VERDICT_ALIVE) {
 		note_alive(supervisor, work);
-		work->is_looked_at_by_tick = true;
+		work_look_by_tick(supervisor, work);
 		return;
 	}
 	if (finding->verdict == VERDICT_LOST_SHIM) {
 		/* may take seconds, in which nobody could write */
 		if (supervisor->is_writing) {
-			work->is_looked_at_by_tick = true;
+			work_look_by_tick(supervisor, work);
 			return;
 		}
 		kill_what_is_left(supervisor, work);
@@ -220,7 +228,7 @@ static void do_look(struct supervisor *supervisor, struct work *work,
 later:
 	log_event(LOG_WARN, "attempt_unread", LOG_TEXT("job", work->name.job_id),
 		  LOG_TEXT("error", err.text), LOG_END);
-	work->is_looked_at_by_tick = true;
+	work_look_by_tick(supervisor, work);
 }
 
 void work_give_back(struct supervisor *supervisor, struct work *work)
@@ -292,6 +300,10 @@ void work_event(struct supervisor *supervisor, struct work *work, enum work_even
 void works_tick(struct supervisor *supervisor)
 {
 	works_give_back(supervisor, clock_boot_us() - US_PER_S);
+	/* Most of the time it concerns nobody, and there may be thousands. */
+	if (!supervisor->works.is_ticked)
+		return;
+	supervisor->works.is_ticked = false;
 	for (size_t i = 0; i < supervisor->works.count; i++) {
 		struct work *work = supervisor->works.item[i];
 
@@ -299,5 +311,7 @@ void works_tick(struct supervisor *supervisor)
 			work_event(supervisor, work, WORK_LOOK, NULL);
 		if (work->wants_stop)
 			work_event(supervisor, work, WORK_STOP_WANTED, NULL);
+		if (work->is_looked_at_by_tick || work->wants_stop)
+			supervisor->works.is_ticked = true;
 	}
 }

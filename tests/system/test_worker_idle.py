@@ -3,8 +3,12 @@
 import os
 import signal
 
+import pytest
+
 import harness
 from workbench import Workbench
+
+VARIANT = os.path.basename(os.path.dirname(harness.BIN))
 
 
 def wakes(pid):
@@ -48,3 +52,20 @@ def test_idle_database_is_one_file_again(reeve):
     bench.wait_all()
     harness.wait_until(lambda: os.path.getsize(reeve.path("reeve.db-wal")) == 0,
                        "the write-ahead log to be moved into the file")
+
+
+def own_kib(pid):
+    """Memory that this process shares with no file and no other process."""
+    rollup = harness.proc_read(pid, "smaps_rollup").decode()
+    return int(next(line.split()[1] for line in rollup.splitlines() if line.startswith("Anonymous:")))
+
+
+@pytest.mark.skipif(VARIANT.startswith("san"), reason="sanitizers have memory of their own")
+def test_shim_of_waiting_job_is_small(reeve):
+    bench = Workbench(reeve, slots=2).start()
+    # What receiving it and starting it needed is given back, what the last one wrote as well.
+    bench.run("/bin/sh", "-c", "head -c 1000000 /dev/zero")
+    jobs = [bench.submit("/bin/sleep", "1000") for _ in range(2)]
+    for job in jobs:
+        bench.wait_running(job)
+        harness.wait_until(lambda: own_kib(reeve.shim_of(job)) <= 100, "the shim to need little")

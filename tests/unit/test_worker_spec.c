@@ -120,6 +120,7 @@ static void test_travels_with_its_stdin(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(SIZES); i++) {
 		AUTO_FREE char *word = mem_alloc(SIZES[i] + 1);
+		AUTO_FREE char *room = mem_alloc(SPEC_ROOM_BYTES);
 		char *argv[] = {PROGRAM, word, NULL};
 		struct spec spec = sample();
 		struct spec found;
@@ -133,7 +134,7 @@ static void test_travels_with_its_stdin(void **state)
 		assert_int_equal(
 			socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
 		assert_int_equal(spec_send(pair[0], &spec, given, NULL), 0);
-		assert_int_equal(spec_receive(pair[1], &found, &stdin_fd, NULL), 1);
+		assert_int_equal(spec_receive(pair[1], room, &found, &stdin_fd, NULL), 1);
 		assert_string_equal(found.argv[1], word);
 		assert_int_equal(read(stdin_fd, content, sizeof(content)), 5);
 		assert_string_equal(content, "hello");
@@ -142,7 +143,7 @@ static void test_travels_with_its_stdin(void **state)
 		close(stdin_fd);
 		close(given);
 		close(pair[0]);
-		assert_int_equal(spec_receive(pair[1], &found, &stdin_fd, NULL), 0);
+		assert_int_equal(spec_receive(pair[1], room, &found, &stdin_fd, NULL), 0);
 		close(pair[1]);
 	}
 }
