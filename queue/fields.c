@@ -58,7 +58,7 @@ static void fill_word(sqlite3_stmt *stmt, int column, char *at, size_t size)
 	const unsigned char *word = sqlite3_column_text(stmt, column);
 	size_t bytes = word != NULL ? (size_t)sqlite3_column_bytes(stmt, column) : 0;
 	bytes = bytes < size ? bytes : size - 1;
-	if (bytes > 0)
+	if (word != NULL)
 		memcpy(at, word, bytes);
 	at[bytes] = '\0';
 }
