@@ -116,6 +116,12 @@ static void on_library_log(void *cls, const char *format, va_list args)
 
 /* --- threads --- */
 
+unsigned loops_timeout_s(const struct server *server)
+{
+	const int64_t us = server->started_with->http.request_deadline_us;
+	return (unsigned)((us + US_PER_S - 1) / US_PER_S);
+}
+
 static struct MHD_Daemon *start(struct loop *loop)
 {
 	const struct config *config = loop->front->server->started_with;
@@ -132,8 +138,7 @@ static struct MHD_Daemon *start(struct loop *loop)
 			    CONNECTION_SPARE_BYTES),
 		 NULL},
 		{MHD_OPTION_CONNECTION_TIMEOUT,
-		 (intptr_t)((config->http.request_deadline_us + US_PER_S - 1) / US_PER_S),
-		 NULL},
+		 (intptr_t)loops_timeout_s(loop->front->server), NULL},
 		{MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
 		{MHD_OPTION_END, 0, NULL},
 	};

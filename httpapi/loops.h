@@ -14,6 +14,10 @@
 
 struct loops;
 
+/* The inactivity that the library bears, unless a connection is told otherwise: in whole
+ * seconds, of settings that do not change while it runs. */
+unsigned loops_timeout_s(const struct server *server);
+
 /* With the first thread. ERR_UNAVAILABLE. */
 int loops_open(struct loops **ret, struct front *front, struct err *err);
 

@@ -3,6 +3,7 @@
 #include "httpapi/answer.h"
 #include "httpapi/follow.h"
 #include "httpapi/gone.h"
+#include "httpapi/handed.h"
 #include "httpapi/handlers.h"
 #include "httpapi/lookup.h"
 #include "httpapi/output_wish.h"
@@ -153,6 +154,27 @@ static int choose_part(struct request *request, struct output *output,
 	return part;
 }
 
+/* From the file as it is wherever there is one, else piece by piece. Takes the output. */
+static struct MHD_Response *part_response(struct request *request, struct output *output,
+					  enum output_stream stream,
+					  const struct range *range)
+{
+	if (range->bytes > 0 && output_is_file(output, stream))
+		return handed_response(request, output_into_fd(output), range->first,
+				       range->bytes);
+	struct sending *sending = mem_alloc(sizeof(*sending));
+	*sending = (struct sending){.request = request,
+				    .output = output,
+				    .stream = stream,
+				    .offset = range->first};
+	struct MHD_Response *response = MHD_create_response_from_callback(
+		(uint64_t)range->bytes, OUTPUT_BLOCK_BYTES, send_some, sending,
+		sending_free);
+	if (!response)
+		abort(); /* only for want of memory */
+	return response;
+}
+
 /* Sends what is asked for of an output. Takes the output. */
 static enum MHD_Result answer_output(struct request *request, struct output *output,
 				     const struct asked *asked, int attempt)
@@ -166,16 +188,8 @@ static enum MHD_Result answer_output(struct request *request, struct output *out
 		return err.code == ERR_RANGE ? refuse_range(request, size)
 					     : answer_error(request, &err);
 	}
-	struct sending *sending = mem_alloc(sizeof(*sending));
-	*sending = (struct sending){.request = request,
-				    .output = output,
-				    .stream = asked->wish.stream,
-				    .offset = range.first};
-	struct MHD_Response *response = MHD_create_response_from_callback(
-		(uint64_t)range.bytes, OUTPUT_BLOCK_BYTES, send_some, sending,
-		sending_free);
-	if (!response)
-		abort(); /* only for want of memory */
+	struct MHD_Response *response =
+		part_response(request, output, asked->wish.stream, &range);
 	answer_guard(response);
 	add_headers(response, attempt);
 	MHD_add_response_header(response, "Accept-Ranges", "bytes");

@@ -3,6 +3,7 @@
 
 #include "httpapi/answer.h"
 #include "httpapi/gate.h"
+#include "httpapi/handed.h"
 #include "httpapi/routes.h"
 #include "httpapi/watcher.h"
 
@@ -30,6 +31,7 @@ void request_free(struct request *request)
 {
 	struct server *server = request->server;
 	watcher_remove(server->watcher, &request->waiter);
+	handed_end(request);
 	if (request->free_work)
 		request->free_work(request->work);
 	if (request->response)

@@ -43,6 +43,7 @@ struct request {
 	bool has_body;	 /* one is announced */
 	bool must_close; /* framing cannot be trusted: answer and close */
 	bool has_chunks; /* the client knows them: HTTP/1.1 */
+	bool is_handed;	 /* the library sends the answer without us (handed.h) */
 	const char *method;
 	struct target target;
 	struct headers headers;

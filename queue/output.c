@@ -6,6 +6,25 @@ int output_fd(const struct output *output)
 	return output->packed != NULL ? -1 : output->log_fd;
 }
 
+bool output_is_file(const struct output *output, enum output_stream stream)
+{
+	const struct sight *sight = &output->sight;
+	if (output_fd(output) < 0)
+		return false;
+	return stream == OUTPUT_BOTH ||
+	       (sight->frames > 0 && sight->last.stream == stream &&
+		frame_before(&sight->last, stream) == sight->last.offset);
+}
+
+int output_into_fd(struct output *output)
+{
+	const int fd = output_fd(output);
+	if (fd >= 0)
+		output->log_fd = -1;
+	output_close(output);
+	return fd;
+}
+
 int output_size(struct output *output, enum output_stream stream, int64_t *ret,
 		struct err *err)
 {

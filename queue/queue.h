@@ -344,8 +344,16 @@ int output_size(struct output *output, enum output_stream stream, int64_t *ret,
 		struct err *err);
 
 /* The descriptor of the file that has its bytes as they are, or -1 (folded, compressed),
- * for inotify and sendfile; borrowed. */
+ * for inotify; borrowed. */
 int output_fd(const struct output *output);
+
+/* Whether the bytes of the stream, as output_size has just measured it, are the first of
+ * that file, in one piece: it has nothing of the other stream, or both are asked for. */
+bool output_is_file(const struct output *output, enum output_stream stream);
+
+/* Closes the output but for that descriptor, which is the caller's then: it has those
+ * bytes even when the output is removed, folded or compressed meanwhile. */
+int output_into_fd(struct output *output);
 
 /* Where the shim puts things, relative to the state directory. `ret` is 128 bytes.
  *   attempts/<uuid>-<n>             the attempt's journal, which is also its lock

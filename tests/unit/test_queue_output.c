@@ -45,6 +45,45 @@ static void test_a_growing_output_is_followed(void **state)
 	written_close(&w);
 }
 
+static bool is_file(struct output *output, enum output_stream stream)
+{
+	struct err err = ERR_INIT;
+	int64_t size;
+	assert_done(output_size(output, stream, &size, &err), &err);
+	return output_is_file(output, stream);
+}
+
+static void test_what_the_file_alone_has(void **state)
+{
+	struct written w;
+	char data[32] = {0};
+	written_open(&w, *state);
+	written_add(&w, OUTPUT_STDERR, "oops ");
+	struct output *output = written_output(&w);
+	assert_true(is_file(output, OUTPUT_BOTH));
+	assert_true(is_file(output, OUTPUT_STDERR));
+	assert_false(is_file(output, OUTPUT_STDOUT));
+	written_frame(&w, OUTPUT_STDOUT); /* its bytes are not there yet */
+	assert_true(is_file(output, OUTPUT_STDERR));
+	written_bytes(&w, "one ", 4);
+	written_add(&w, OUTPUT_STDERR, "again");
+	assert_true(is_file(output, OUTPUT_BOTH));
+	assert_false(is_file(output, OUTPUT_STDERR));
+	assert_false(is_file(output, OUTPUT_STDOUT));
+	written_import(&w, true);
+	written_remove(&w);
+	const int fd = output_into_fd(output);
+	assert_true(fd >= 0);
+	assert_int_equal(pread(fd, data, sizeof data, 0), 14);
+	assert_string_equal(data, "oops one again");
+	close(fd);
+	/* now it is in a row */
+	output = written_output(&w);
+	assert_false(is_file(output, OUTPUT_BOTH));
+	assert_int_equal(output_into_fd(output), -1);
+	written_close(&w);
+}
+
 static void test_a_log_without_its_index_yet(void **state)
 {
 	struct written w;
@@ -252,6 +291,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_nothing_written_yet),
 		TEST(test_a_growing_output_is_followed),
+		TEST(test_what_the_file_alone_has),
 		TEST(test_a_log_without_its_index_yet),
 		TEST(test_it_grows_between_two_looks),
 		TEST(test_random_frames_live),
