@@ -2,6 +2,7 @@
 
 import json
 import os
+import statistics
 import subprocess
 import time
 
@@ -54,16 +55,23 @@ def fetch(bench, target, connections, path):
     return json.loads(bench.ask("fetch", target, connections, path))
 
 
+def read_rate(bench, target, path):
+    """MiB a second that one client gets of a file that lies on the disk and in memory: read once
+    before, and the median of three."""
+    os.sync()
+    fetch(bench, target, 1, path)
+    found = [fetch(bench, target, 1, path) for _ in range(3)]
+    for one in found:
+        assert one["fewest"] == bench.scale.output_mib * MIB, one
+    return bench.scale.output_mib / statistics.median(one["seconds"] for one in found)
+
+
 def read(bench):
-    """One client on the Unix socket; read once before, as nginx's file is."""
+    """By one client, on the Unix socket."""
     with bench.service() as reeve:
         reeve.start()
         job, _ = write_job(bench, reeve)
-        path, target = f"/v1/jobs/{job['id']}/output", "unix:" + reeve.socket_path
-        fetch(bench, target, 1, path)
-        found = fetch(bench, target, 1, path)
-        assert found["fewest"] == bench.scale.output_mib * MIB, found
-        return bench.scale.output_mib / found["seconds"]
+        return read_rate(bench, "unix:" + reeve.socket_path, f"/v1/jobs/{job['id']}/output")
 
 
 def connected(path):

@@ -188,7 +188,7 @@ http {{
 
 
 def nginx(bench):
-    """The same bytes as a file, with sendfile, to one client on a Unix socket; read once before."""
+    """The same bytes as a file, with sendfile, to one client on a Unix socket."""
     program = found("nginx", "nginx")
     with open(bench.path("nginx.conf"), "w", encoding="ascii") as file:
         file.write(NGINX.format(folder=bench.folder, slots=bench.slots,
@@ -198,7 +198,4 @@ def nginx(bench):
     target = "unix:" + bench.path("nginx.sock")
     argv = [program, "-e", bench.path("error.log"), "-p", bench.folder, "-c", bench.path("nginx.conf")]
     with server(bench, argv, bench.path("nginx.sock")):
-        outputs.fetch(bench, target, 1, "/out")
-        got = outputs.fetch(bench, target, 1, "/out")
-        assert got["fewest"] == bench.scale.output_mib * outputs.MIB, got
-        return bench.scale.output_mib / got["seconds"]
+        return outputs.read_rate(bench, target, "/out")
