@@ -137,11 +137,15 @@ static int ahead_max(const struct supervisor *supervisor)
 }
 
 /* Room for whoever comes before all that is at hand, whatever that is. Each owner who has
- * something there may be claimed for once more before it is the newcomer's turn. */
+ * something there may be claimed for once more before it is the newcomer's turn; and a
+ * newcomer of many jobs shall not need a commit for each. */
 static int urgent_room(const struct supervisor *supervisor)
 {
-	const int wanted = (int)supervisor->hand.owners + 1;
-	const int left = 2 * ahead_max(supervisor) - (int)supervisor->hand.count;
+	const int count = (int)supervisor->hand.count, ahead = ahead_max(supervisor);
+	const int least = (int)supervisor->hand.owners + 1;
+	const int several = supervisor->is_brisk && count <= ahead ? ahead / 2 : 0;
+	const int wanted = several > least ? several : least;
+	const int left = 2 * ahead - count;
 
 	return wanted < left ? wanted : left;
 }
