@@ -7,11 +7,11 @@
 
 /* How many short jobs are claimed ahead for each slot, so that a commit serves many; and
  * at most. */
-#define AHEAD_PER_SLOT 16
+#define AHEAD_PER_SLOT 32
 #define AHEAD_MAX 512
 /* How long a commit may be waited for: for each job at hand, and at most. */
 #define WAIT_PER_JOB_US INT64_C(400)
-#define WAIT_MAX_US (12 * US_PER_MS)
+#define WAIT_MAX_US (24 * US_PER_MS)
 #define HEARTBEAT_US (5 * US_PER_S)
 #define CHECKPOINT_EVERY_ROUNDS 64
 
@@ -143,7 +143,7 @@ static int urgent_room(const struct supervisor *supervisor)
 {
 	const int count = (int)supervisor->hand.count, ahead = ahead_max(supervisor);
 	const int least = (int)supervisor->hand.owners + 1;
-	const int several = supervisor->is_brisk && count <= ahead ? ahead / 2 : 0;
+	const int several = supervisor->is_brisk && count <= ahead ? ahead / 4 : 0;
 	const int wanted = several > least ? several : least;
 	const int left = 2 * ahead - count;
 
