@@ -168,6 +168,8 @@ void hand_remove(struct hand *hand, const struct work *work)
 	take_out(hand, work);
 	if (owner != NULL && owner->next > work->turn)
 		owner->next = work->turn;
+	if (hand->queued_turn > work->turn)
+		hand->queued_turn = work->turn;
 	if (hand->count == 0)
 		forget_owners(hand, clock_of(hand, work->claim.job.priority));
 }
@@ -228,37 +230,62 @@ static void look_at_queues(struct supervisor *supervisor)
 }
 
 /* Owners of this priority who are not before the first one at hand: it is their turn
- * already, or later. */
+ * already, or later. `ret_until` is the first of their next turns: when it is over, the
+ * one who has it would come first. */
 static size_t owners_behind(const struct hand *hand, const struct work *first,
-			    const char **ret)
+			    const char **ret, uint64_t *ret_until)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < hand->owners; i++)
-		if (hand->owner[i].priority == first->claim.job.priority &&
-		    hand->owner[i].next >= first->turn)
-			ret[count++] = hand->owner[i].owner;
+	*ret_until = UINT64_MAX;
+	for (size_t i = 0; i < hand->owners; i++) {
+		const struct hand_owner *owner = &hand->owner[i];
+
+		if (owner->priority != first->claim.job.priority ||
+		    owner->next < first->turn)
+			continue;
+		ret[count++] = owner->owner;
+		if (owner->next < *ret_until)
+			*ret_until = owner->next;
+	}
 	return count;
 }
 
-static void look_at_queued(struct supervisor *supervisor)
+static void look_at_queued(struct supervisor *supervisor, int64_t version)
 {
 	struct hand *hand = &supervisor->hand;
 	const struct work *first = hand_first(hand);
 	const char **owners = NULL;
+	uint64_t until;
 	size_t count = 0;
+	int found;
 
 	if (first == NULL)
 		return;
 	/* if its turn is the present, only a higher priority is before it */
-	if (first->turn > clock_of(hand, first->claim.job.priority)->now) {
+	until = clock_of(hand, first->claim.job.priority)->now;
+	if (first->turn > until) {
 		owners = mem_array(hand->owners, sizeof(*owners));
-		count = owners_behind(hand, first, owners);
+		count = owners_behind(hand, first, owners, &until);
 	}
-	supervisor->is_urgent =
-		queue_claim_rather(supervisor->queue, first->claim.job.priority, owners,
-				   count, NULL) == 1;
+	found = queue_claim_rather(supervisor->queue, first->claim.job.priority, owners,
+				   count, NULL);
 	free(owners);
+	/* of several who come first, the round that claims may leave some: asked again */
+	supervisor->is_urgent = found == 1;
+	if (found != 0)
+		return;
+	hand->queued_version = version;
+	hand->queued_priority = first->claim.job.priority;
+	hand->queued_turn = until;
+}
+
+bool hand_is_looked_at(const struct hand *hand)
+{
+	const struct work *first = hand_first(hand);
+
+	return first == NULL || (first->claim.job.priority == hand->queued_priority &&
+				 first->turn <= hand->queued_turn);
 }
 
 bool hand_is_current(struct supervisor *supervisor)
@@ -266,7 +293,8 @@ bool hand_is_current(struct supervisor *supervisor)
 	const struct hand *hand = &supervisor->hand;
 	int64_t version = 0;
 
-	return queue_data_version(supervisor->queue, &version, NULL) == 0 &&
+	return hand_is_looked_at(hand) &&
+	       queue_data_version(supervisor->queue, &version, NULL) == 0 &&
 	       version == hand->queues_version && version == hand->queued_version;
 }
 
@@ -283,10 +311,9 @@ static void look(struct supervisor *supervisor)
 	}
 	/* what has just been claimed is to be started before anybody is looked for again
 	 */
-	if (version == hand->queued_version || supervisor->was_urgent)
-		return;
-	hand->queued_version = version;
-	look_at_queued(supervisor);
+	if ((version != hand->queued_version || !hand_is_looked_at(hand)) &&
+	    !supervisor->was_urgent)
+		look_at_queued(supervisor, version);
 }
 
 void hand_look(struct supervisor *supervisor)

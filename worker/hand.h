@@ -47,6 +47,9 @@ struct hand {
 	uint64_t sequence; /* of works that were added */
 	/* of the database when what has changed was last looked at */
 	int64_t queues_version, queued_version;
+	/* The latter holds for a first one of this priority, up to this turn. */
+	int queued_priority;
+	uint64_t queued_turn;
 };
 
 /* For either: whatever the database says, it has changed. */
@@ -62,12 +65,16 @@ void hand_remove(struct hand *hand, const struct work *work);
 /* The one to be started next; NULL: the hand is empty. */
 struct work *hand_first(const struct hand *hand);
 
-/* Has nobody else written since it was looked at? */
+/* Is the first one within what the last look at those who are queued was about? Behind
+ * it, somebody may come before who did not then. */
+bool hand_is_looked_at(const struct hand *hand);
+
+/* Is it, and has nobody else written since? */
 bool hand_is_current(struct supervisor *supervisor);
 
-/* If others have written since the last time: gives back what may not be started any
- * more (a paused queue, a lowered limit, draining), and sees whether somebody is queued
- * who comes before all that is at hand (supervisor->is_urgent). */
+/* If others have written since the last time, or it is a later turn: gives back what may
+ * not be started any more (a paused queue, a lowered limit, draining), and sees whether
+ * somebody is queued who comes before all that is at hand (supervisor->is_urgent). */
 void hand_look(struct supervisor *supervisor);
 
 #endif

@@ -7,11 +7,11 @@
 
 /* How many short jobs are claimed ahead for each slot, so that a commit serves many; and
  * at most. */
-#define AHEAD_PER_SLOT 16
+#define AHEAD_PER_SLOT 32
 #define AHEAD_MAX 512
 /* How long a commit may be waited for: for each job at hand, and at most. */
 #define WAIT_PER_JOB_US INT64_C(400)
-#define WAIT_MAX_US (12 * US_PER_MS)
+#define WAIT_MAX_US (24 * US_PER_MS)
 #define HEARTBEAT_US (5 * US_PER_S)
 #define CHECKPOINT_EVERY_ROUNDS 64
 
@@ -139,11 +139,15 @@ static int ahead_max(const struct supervisor *supervisor)
 }
 
 /* Room for whoever comes before all that is at hand, whatever that is. Each owner who has
- * something there may be claimed for once more before it is the newcomer's turn. */
+ * something there may be claimed for once more before it is the newcomer's turn; and a
+ * newcomer of many jobs shall not need a commit for each. */
 static int urgent_room(const struct supervisor *supervisor)
 {
-	const int wanted = (int)supervisor->hand.owners + 1;
-	const int left = 2 * ahead_max(supervisor) - (int)supervisor->hand.count;
+	const int count = (int)supervisor->hand.count, ahead = ahead_max(supervisor);
+	const int least = (int)supervisor->hand.owners + 1;
+	const int several = supervisor->is_brisk && count <= ahead ? ahead / 4 : 0;
+	const int wanted = several > least ? several : least;
+	const int left = 2 * ahead - count;
 
 	return wanted < left ? wanted : left;
 }

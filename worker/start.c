@@ -250,8 +250,9 @@ void start_between(struct supervisor *supervisor)
 
 	take_reports(supervisor);
 	while ((work = hand_first(&supervisor->hand)) != NULL &&
-	       work->claim.job.stdin_from == 0 && !supervisor->is_waiting &&
-	       !is_too_late(&work->claim.job) && has_free_slot(supervisor)) {
+	       hand_is_looked_at(&supervisor->hand) && work->claim.job.stdin_from == 0 &&
+	       !supervisor->is_waiting && !is_too_late(&work->claim.job) &&
+	       has_free_slot(supervisor)) {
 		start_one(supervisor, work);
 		claim_release(&work->claim);
 	}

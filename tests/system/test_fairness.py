@@ -13,6 +13,9 @@ SLOTS = 2
 MANY = 10000
 SHORT = ("/bin/true",)
 LONG = ("/bin/sleep", "0.05")
+# Started is what a shim has started. Of two, one that gets no processor is overtaken by all
+# that the other starts meanwhile, though its job was handed out first; one alone cannot be.
+PACES = pytest.mark.parametrize("argv, slots", [(SHORT, 1), (LONG, SLOTS)], ids=["short", "long"])
 STILL_OVER = "SELECT count(*) FROM jobs WHERE finished_at IS NOT NULL"
 
 
@@ -36,11 +39,11 @@ def starts_between(bench, owner, begin, end):
                            owner, begin, end)[0][0]
 
 
-@pytest.mark.parametrize("argv", [SHORT, LONG], ids=["short", "long"])
+@PACES
 @pytest.mark.parametrize("owner", ["uid:1", "zoe"])
-def test_one_job_waits_for_at_most_two_of_ten_thousand(reeve, argv, owner):
+def test_one_job_waits_for_at_most_two_of_ten_thousand(reeve, argv, slots, owner):
     """All are queued when the worker starts; in the circle of names before or behind."""
-    bench = Workbench(reeve, slots=SLOTS)
+    bench = Workbench(reeve, slots=slots)
     bench.submit_many(*argv, count=MANY, owner="uid:5")
     one = bench.submit(*argv, owner=owner)
     bench.start()
@@ -49,10 +52,10 @@ def test_one_job_waits_for_at_most_two_of_ten_thousand(reeve, argv, owner):
     assert starts_between(bench, "uid:5", 0, begun) <= 2
 
 
-@pytest.mark.parametrize("argv", [SHORT, LONG], ids=["short", "long"])
-def test_whoever_comes_while_ten_thousand_run_waits_for_at_most_two(reeve, argv):
+@PACES
+def test_whoever_comes_while_ten_thousand_run_waits_for_at_most_two(reeve, argv, slots):
     """Over HTTP: the kernel's word for the one, the token for the other."""
-    reeve.start(slots=SLOTS)
+    reeve.start(slots=slots)
     bench = Workbench(reeve)
     first = reeve.submit(*argv)
     bench.submit_many(*argv, count=MANY, owner=first["owner"])
@@ -69,8 +72,26 @@ def test_whoever_comes_while_ten_thousand_run_waits_for_at_most_two(reeve, argv)
     assert reeve.sql("SELECT count(*) FROM jobs WHERE state = 'queued'")[0][0] > MANY / 2
 
 
+def test_the_jobs_of_who_comes_later_take_every_other_turn(reeve):
+    """All of them, not only the first one: also while nobody submits anything more."""
+    reeve.start(slots=1)
+    bench = Workbench(reeve)
+    bench.submit_many(*SHORT, count=MANY, owner="uid:5")
+    harness.wait_until(lambda: reeve.sql(STILL_OVER)[0][0] > 100, "the many to be under way")
+    few = bench.submit_many(*SHORT, count=40, owner="zoe")
+    before = now_us()
+    for job in few:
+        bench.wait(job)
+    starts = [before] + [at for at, in reeve.sql(
+        "SELECT a.started_at FROM attempts a JOIN jobs j ON j.id = a.job_id WHERE "
+        "j.owner = 'zoe' ORDER BY a.started_at")]
+    between = [starts_between(bench, "uid:5", begin, end)
+               for begin, end in zip(starts, starts[1:])]
+    assert len(between) == len(few) and max(between) <= 2, between
+
+
 def test_a_higher_priority_goes_before_what_was_claimed_ahead(reeve):
-    reeve.start(slots=SLOTS)
+    reeve.start(slots=1)
     bench = Workbench(reeve)
     bench.submit_many(*SHORT, count=MANY, owner="uid:5")
     harness.wait_until(lambda: reeve.sql(STILL_OVER)[0][0] > 100, "the many to be under way")
