@@ -20,6 +20,7 @@ struct client {
 	int fd;
 	uid_t uid; /* of the peer; Unix sockets only */
 	bool has_uid;
+	bool has_begun;		     /* its first request */
 	_Atomic int64_t deadline_us; /* CLOCK_BOOTTIME; 0: none */
 };
 

@@ -35,13 +35,24 @@ struct loops {
 
 /* --- what the library calls --- */
 
+/* A request of it begins, or none ever will. */
+static void client_begin(struct server *server, struct client *client)
+{
+	if (!client->has_begun)
+		atomic_fetch_sub(&server->fresh, 1);
+	client->has_begun = true;
+}
+
 static void *on_request_line(void *cls, const char *target,
 			     struct MHD_Connection *connection)
 {
 	(void)cls;
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	return request_new(info->socket_context, connection, target);
+	struct client *client = info->socket_context;
+	struct request *request = request_new(client, connection, target);
+	client_begin(client->front->server, client);
+	return request;
 }
 
 static enum MHD_Result on_turn(void *cls, struct MHD_Connection *connection,
@@ -84,8 +95,12 @@ static void connection_ends(struct loop *loop, struct MHD_Connection *connection
 {
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	if (*context)
-		client_remove(loop->front->server->clients, *context);
+	struct server *server = loop->front->server;
+	struct client *client = *context;
+	if (client) {
+		client_begin(server, client);
+		client_remove(server->clients, client);
+	}
 	*context = NULL;
 	atomic_fetch_sub(&loop->connections, 1);
 	acceptor_left(loop->front, info->client_addr);
@@ -205,9 +220,11 @@ void loops_bring(struct loops *loops, int fd, const struct sockaddr *address,
 		return;
 	}
 	atomic_fetch_add(&loop->connections, 1);
+	atomic_fetch_add(&loops->front->server->fresh, 1);
 	/* It closes the socket when it cannot. */
 	if (MHD_add_connection(loop->daemon, fd, address, bytes) != MHD_YES) {
 		atomic_fetch_sub(&loop->connections, 1);
+		atomic_fetch_sub(&loops->front->server->fresh, 1);
 		acceptor_left(loops->front, address);
 	}
 }

@@ -22,6 +22,7 @@
 #define FINISH_US (INT64_C(5) * US_PER_S)
 #define ANSWER_US US_PER_S /* for answers that have only to be sent */
 #define FINISH_LOOK_US 2000
+#define FRESH_US (200 * US_PER_MS) /* for a first request of who was let in */
 
 /* --- opening --- */
 
@@ -95,10 +96,14 @@ int server_open(struct server *server, struct settings *settings, struct err *er
  * rung, and gives those that send an answer the time to do so. */
 static void ring_until_idle(struct server *server, int64_t patience_us)
 {
-	int64_t until_us = clock_boot_us() + patience_us;
-	while (atomic_load(&server->active) > 0 && clock_boot_us() < until_us) {
+	const int64_t began_us = clock_boot_us();
+	int64_t now_us = began_us;
+	while (now_us < began_us + patience_us &&
+	       (atomic_load(&server->active) > 0 ||
+		(atomic_load(&server->fresh) > 0 && now_us < began_us + FRESH_US))) {
 		watcher_ring_all(server->watcher);
 		usleep(FINISH_LOOK_US);
+		now_us = clock_boot_us();
 	}
 }
 

@@ -55,7 +55,8 @@ struct server {
 	_Atomic uint64_t request_number;
 	_Atomic int64_t held_bytes; /* of bodies in memory, over all requests */
 	_Atomic int active;	    /* requests begun and not completed */
-	_Atomic bool is_stopping;   /* waiting and following end at once */
+	_Atomic int64_t fresh; /* connections let in whose first request did not begin */
+	_Atomic bool is_stopping; /* waiting and following end at once */
 };
 
 /* How much of all bodies together may be in memory. */
