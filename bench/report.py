@@ -71,7 +71,7 @@ def machine():
                 model = line.partition(":")[2].strip()
                 break
     return {"processors": os.cpu_count(), "model": model, "memory_gib": round(memory_kib / (1 << 20), 1),
-            "kernel": platform.release(), "load_at_end": os.getloadavg()[0]}
+            "kernel": platform.release().split("-")[0], "load_at_end": os.getloadavg()[0]}
 
 
 def summary(run, options, found):
