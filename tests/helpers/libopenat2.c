@@ -12,6 +12,17 @@
 
 #define ARGUMENTS_MAX 6
 
+static int open_plainly(va_list list)
+{
+	const int dir = va_arg(list, int);
+	const char *path = va_arg(list, const char *);
+	const struct open_how *how = va_arg(list, const struct open_how *);
+
+	return openat(dir, path, (int)how->flags, (mode_t)how->mode);
+}
+
+/* glibc's own name of the first one is reserved. */
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 long syscall(long number, ...)
 {
 	static long (*real)(long number, ...);
@@ -19,14 +30,15 @@ long syscall(long number, ...)
 	va_list list;
 
 	va_start(list, number);
+	if (number == SYS_openat2) {
+		const int fd = open_plainly(list);
+
+		va_end(list);
+		return fd;
+	}
 	for (size_t i = 0; i < ARGUMENTS_MAX; i++)
 		argument[i] = va_arg(list, long);
 	va_end(list);
-	if (number == SYS_openat2) {
-		const struct open_how *how = (const struct open_how *)argument[2];
-		return openat((int)argument[0], (const char *)argument[1],
-			      (int)how->flags, (mode_t)how->mode);
-	}
 	if (!real)
 		*(void **)&real = dlsym(RTLD_NEXT, "syscall");
 	return real(number, argument[0], argument[1], argument[2], argument[3],
