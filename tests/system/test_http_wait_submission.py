@@ -1,6 +1,7 @@
 """A submission with ?wait: the connection sleeps from before its commit until the job's end, and
 whatever else may happen meanwhile wakes it too."""
 
+import contextlib
 import json
 
 import pytest
@@ -39,22 +40,25 @@ def test_the_time_may_be_over_first(reeve):
     assert answer.headers["Location"] == "/v1/jobs/" + answer.json()["id"]
 
 
-def test_a_cancel_is_its_end(reeve):
+@contextlib.contextmanager
+def one_waits(reeve):
+    """The socket on which one submission waits that nobody runs."""
     reeve.write_config()
     reeve.start_httpapi()
     with reeve.raw_socket("unix") as sock:
         sock.sendall(post("/v1/jobs" + LONG, {"command": "true"}))
         wait_jobs(reeve, 1)
+        yield sock
+
+
+def test_a_cancel_is_its_end(reeve):
+    with one_waits(reeve) as sock:
         assert reeve.cancel(reeve.request("GET", "/v1/jobs/last").json()).status == 200
         assert json.loads(body_of(read_all(sock)))["state"] == "cancelled"
 
 
 def test_a_stop_answers(reeve):
-    reeve.write_config()
-    reeve.start_httpapi()
-    with reeve.raw_socket("unix") as sock:
-        sock.sendall(post("/v1/jobs" + LONG, {"command": "true"}))
-        wait_jobs(reeve, 1)
+    with one_waits(reeve) as sock:
         reeve.stop_httpapi()
         answer = read_all(sock)
         assert b" 201 " in answer.partition(b"\r\n")[0]

@@ -174,17 +174,24 @@ static void assert_starts_until_urgent(struct supervisor *supervisor,
 	assert_string_equal(buf_text(&owners), expected);
 }
 
+static struct scene *scene_on(const struct fixture *f)
+{
+	void *made;
+
+	(void)scene_make(&made);
+	struct scene *scene = made;
+	scene->supervisor.queue = f->queue;
+	return scene;
+}
+
 /* Nobody writes while these are started: what was no reason to wait for one of them may
  * be one for the next. */
 static void who_is_queued_is_looked_for_at_each_turn(void **state)
 {
 	struct fixture *f = *state;
-	struct scene *scene;
-	void *drop;
+	struct scene *scene = scene_on(f);
+	void *drop = scene;
 
-	(void)scene_make(&drop);
-	scene = drop;
-	scene->supervisor.queue = f->queue;
 	submit_of(f, "bob", 0);
 	/* all claimed after the hand was empty: the first one's turn is the present */
 	add_many(scene, "ann", 5);
@@ -199,12 +206,9 @@ static void who_is_queued_is_looked_for_at_each_turn(void **state)
 static void a_priority_between_is_looked_for_behind_the_higher(void **state)
 {
 	struct fixture *f = *state;
-	struct scene *scene;
-	void *drop;
+	struct scene *scene = scene_on(f);
+	void *drop = scene;
 
-	(void)scene_make(&drop);
-	scene = drop;
-	scene->supervisor.queue = f->queue;
 	submit_of(f, "bob", 5);
 	add_many(scene, "ann", 3);
 	(void)add(scene, "ann", 9);
